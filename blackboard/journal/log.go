@@ -1,0 +1,266 @@
+package journal
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"stigmergy/blackboard/layout"
+)
+
+// Log is the journal opened for writing. One goroutine owns it; Sync may be
+// called from another one.
+type Log struct {
+	layout layout.Layout
+	f      *os.File
+	seg    uint64
+	off    int64
+	max    int64
+	next   uint64
+	last   Entry
+	buf    []byte
+}
+
+// Create opens the journal behind its last whole entry, and makes it where
+// there is none. max is the size at which a segment is followed by the next.
+// Bytes of a torn last line are cut off: nothing was derived from them.
+func Create(l layout.Layout, max int64) (*Log, error) {
+	g := &Log{layout: l, max: max, seg: 1}
+	segs, err := Segments(l)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(segs); n > 0 {
+		g.seg = segs[n-1].N
+		if segs[n-1].Compressed {
+			g.seg++
+		}
+		if err := g.findLast(segs); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// findLast reads the last whole entry, from the newest segment that has one.
+func (g *Log) findLast(segs []Segment) error {
+	for i := len(segs) - 1; i >= 0; i-- {
+		s := segs[i]
+		last, end, found, err := lastEntry(s)
+		if err != nil {
+			return err
+		}
+		if s.N == g.seg {
+			g.off = end
+		}
+		if found {
+			g.last, g.next = last, last.Seq+1
+			return nil
+		}
+	}
+	return nil
+}
+
+// lastEntry finds the last newline-ended entry of a segment and the offset
+// behind it. A plain segment is read backwards, so that it costs the same
+// whatever the history.
+func lastEntry(s Segment) (Entry, int64, bool, error) {
+	if s.Compressed {
+		return lastByScan(s)
+	}
+	f, err := os.Open(s.Path)
+	if err != nil {
+		return Entry{}, 0, false, fmt.Errorf("opening the journal: %w", err)
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return Entry{}, 0, false, fmt.Errorf("reading the journal: %w", err)
+	}
+	const reach = 2*MaxLen + 4
+	from := max(0, size-reach)
+	b := make([]byte, size-from)
+	if _, err := f.ReadAt(b, from); err != nil && err != io.EOF {
+		return Entry{}, 0, false, fmt.Errorf("reading the journal %s: %w", s.Path, err)
+	}
+	end := lastIndex(b, len(b))
+	if end < 0 {
+		if from > 0 {
+			return Entry{}, 0, false, &DamageError{s.Path, from, errors.New("no entry within reach of its end")}
+		}
+		return Entry{}, 0, false, nil
+	}
+	start := lastIndex(b, end) + 1
+	e, err := Parse(b[start:end])
+	if err != nil {
+		return Entry{}, 0, false, &DamageError{s.Path, from + int64(start), err}
+	}
+	return e, from + int64(end) + 1, true, nil
+}
+
+func lastIndex(b []byte, end int) int {
+	for i := end - 1; i >= 0; i-- {
+		if b[i] == '\n' {
+			return i
+		}
+	}
+	return -1
+}
+
+func lastByScan(s Segment) (last Entry, end int64, found bool, err error) {
+	c, err := scanSegment(s, Cursor{Segment: s.N}, false, func(e *Entry, _ []byte, _ Cursor) error {
+		last, found = *e, true
+		return nil
+	})
+	return last, c.Offset, found, err
+}
+
+// Next is the seq that the next entry gets.
+func (g *Log) Next() uint64 { return g.next }
+
+// Last is the last entry that stands in the journal; its Seq means nothing
+// while Next is 0.
+func (g *Log) Last() Entry { return g.last }
+
+// End is the cursor behind the last entry.
+func (g *Log) End() Cursor { return Cursor{g.seg, g.off} }
+
+// Append writes the entries in one write and gives them their seqs. After an
+// error nothing of them stands in the journal.
+func (g *Log) Append(entries ...*Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := g.ready(); err != nil {
+		return err
+	}
+	g.buf = g.buf[:0]
+	for i, e := range entries {
+		e.Seq = g.next + uint64(i)
+		start := len(g.buf)
+		g.buf = e.Append(g.buf)
+		if n := len(g.buf) - start; n > MaxLen {
+			return fmt.Errorf("journaling entry %d: it is %d bytes long, at most %d are allowed", e.Seq, n, MaxLen)
+		}
+		g.buf = append(g.buf, '\n')
+	}
+	if err := g.write(g.buf); err != nil {
+		return err
+	}
+	g.next += uint64(len(entries))
+	g.last = *entries[len(entries)-1]
+	return nil
+}
+
+// write appends b at the journal's end, or leaves that end where it was.
+func (g *Log) write(b []byte) error {
+	n, err := g.f.WriteAt(b, g.off)
+	if err != nil {
+		terr := error(nil)
+		if n > 0 {
+			terr = g.f.Truncate(g.off)
+		}
+		return errors.Join(fmt.Errorf("appending to the journal %s at byte %d: %w", g.f.Name(), g.off, err), terr)
+	}
+	g.off += int64(n)
+	return nil
+}
+
+// ready opens the segment to write to, the next one when this is full.
+func (g *Log) ready() error {
+	if g.f != nil && g.off < g.max {
+		return nil
+	}
+	if g.off >= g.max {
+		g.seg, g.off = g.seg+1, 0
+	}
+	f, err := os.OpenFile(g.layout.JournalSegment(g.seg), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the journal: %w", err)
+	}
+	// What stands behind the last whole entry is a torn write of ours.
+	if err := f.Truncate(g.off); err != nil {
+		return errors.Join(fmt.Errorf("cutting the journal's torn end: %w", err), f.Close())
+	}
+	old := g.f
+	g.f = f
+	if old == nil {
+		return nil
+	}
+	return errors.Join(old.Sync(), old.Close(), syncDir(g.layout.Journal()))
+}
+
+// File is the file that is written to, for syncing; nil before the first
+// entry of a run.
+func (g *Log) File() *os.File { return g.f }
+
+// Close closes the file; it does not sync it.
+func (g *Log) Close() error {
+	if g.f == nil {
+		return nil
+	}
+	return g.f.Close()
+}
+
+// CutTo takes the journal back to a cursor: entries behind it are returned
+// (for the quarantine) and removed. Only recovery after power loss calls it.
+func (g *Log) CutTo(c Cursor, last Entry, some bool) error {
+	segs, err := Segments(g.layout)
+	if err != nil {
+		return err
+	}
+	for i := len(segs) - 1; i >= 0 && segs[i].N > c.Segment; i-- {
+		if err := os.Remove(segs[i].Path); err != nil {
+			return fmt.Errorf("cutting the journal: %w", err)
+		}
+	}
+	if g.f != nil {
+		if err := g.f.Close(); err != nil {
+			return fmt.Errorf("cutting the journal: %w", err)
+		}
+		g.f = nil
+	}
+	g.seg, g.off, g.last, g.next = max(c.Segment, 1), c.Offset, last, 0
+	if some {
+		g.next = last.Seq + 1
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("syncing the folder: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Lines calls fn with the raw lines from one cursor to another, for a copy of
+// what is cut away.
+func Lines(s Segment, from int64, fn func([]byte) error) error {
+	r, err := s.Open()
+	if err != nil {
+		return fmt.Errorf("reading the journal: %w", err)
+	}
+	defer r.Close()
+	if err := skip(r, from); err != nil {
+		return &DamageError{s.Path, from, err}
+	}
+	br := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := br.ReadBytes('\n')
+		if len(line) > 0 {
+			if err := fn(line); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return &DamageError{s.Path, from, err}
+		}
+	}
+}
