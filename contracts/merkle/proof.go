@@ -34,10 +34,12 @@ func CheckConsistency(size1, size2 uint64, proof []Hash, root1, root2 Hash) erro
 	switch {
 	case size1 > size2:
 		return ErrProof
+	case size1 == 0 && root1 != Empty():
+		return ErrProof
 	case size1 == size2:
 		return holds(len(proof) == 0 && root1 == root2)
 	case size1 == 0:
-		return holds(len(proof) == 0 && root1 == Empty())
+		return holds(len(proof) == 0)
 	case len(proof) == 0:
 		return ErrProof
 	}

@@ -199,6 +199,9 @@ func TestEmptyTreeIsTheBeginningOfAny(t *testing.T) {
 	if CheckConsistency(0, 3, nil, Hash{}, root) == nil {
 		t.Error("a wrong empty root was taken")
 	}
+	if CheckConsistency(0, 0, nil, Hash{}, Hash{}) == nil {
+		t.Error("a wrong root of two empty trees was taken")
+	}
 	if CheckConsistency(0, 3, []Hash{{}}, Empty(), root) == nil {
 		t.Error("a proof for nothing was taken")
 	}
