@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/layout"
 )
 
@@ -14,6 +15,7 @@ import (
 // called from another one.
 type Log struct {
 	layout layout.Layout
+	disk   *durable.Disk
 	f      *os.File
 	seg    uint64
 	off    int64
@@ -26,8 +28,8 @@ type Log struct {
 // Create opens the journal behind its last whole entry, and makes it where
 // there is none. max is the size at which a segment is followed by the next.
 // Bytes of a torn last line are cut off: nothing was derived from them.
-func Create(l layout.Layout, max int64) (*Log, error) {
-	g := &Log{layout: l, max: max, seg: 1}
+func Create(l layout.Layout, disk *durable.Disk, max int64) (*Log, error) {
+	g := &Log{layout: l, disk: disk, max: max, seg: 1}
 	segs, err := Segments(l)
 	if err != nil {
 		return nil, err
@@ -156,7 +158,7 @@ func (g *Log) Append(entries ...*Entry) error {
 
 // write appends b at the journal's end, or leaves that end where it was.
 func (g *Log) write(b []byte) error {
-	n, err := g.f.WriteAt(b, g.off)
+	n, err := g.disk.WriteAt(g.f, b, g.off)
 	if err != nil {
 		terr := error(nil)
 		if n > 0 {
@@ -181,15 +183,17 @@ func (g *Log) ready() error {
 		return fmt.Errorf("opening the journal: %w", err)
 	}
 	// What stands behind the last whole entry is a torn write of ours.
-	if err := f.Truncate(g.off); err != nil {
-		return errors.Join(fmt.Errorf("cutting the journal's torn end: %w", err), f.Close())
+	if fi, err := f.Stat(); err != nil || fi.Size() > g.off {
+		if err = errors.Join(err, g.disk.Truncate(f, g.off)); err != nil {
+			return errors.Join(fmt.Errorf("cutting the journal's torn end: %w", err), f.Close())
+		}
 	}
 	old := g.f
 	g.f = f
 	if old == nil {
 		return nil
 	}
-	return errors.Join(old.Sync(), old.Close(), syncDir(g.layout.Journal()))
+	return errors.Join(g.disk.Sync(old), old.Close(), g.disk.SyncDir(g.layout.Journal()))
 }
 
 // File is the file that is written to, for syncing; nil before the first
@@ -227,14 +231,6 @@ func (g *Log) CutTo(c Cursor, last Entry, some bool) error {
 		g.next = last.Seq + 1
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("syncing the folder: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Lines calls fn with the raw lines from one cursor to another, for a copy of
