@@ -1,0 +1,34 @@
+// Package lanes says what is true about the lane files of a board: which there
+// are, which of them grew, and which were truncated, replaced, renamed or
+// deleted, so that every byte is read once and no lost byte goes unsaid.
+//
+// Events of the operating system are hints here; stat and read are the truth.
+// A Set keeps a dirty set of paths (filled by one watch per directory, by
+// sweeps, by Hint) and, when asked for Findings, settles each of them against
+// what stands on disk. The reader, one goroutine, answers each Finding:
+//
+//	set, _ := lanes.New(layout, lanes.Options{Watch: true})
+//	set.Restore(saved) // marks of the last snapshot
+//	set.Start()        // watches stand, then everything that differs is dirty
+//	for set.Wait(ctx, until) == nil {
+//		for _, f := range set.Findings() {
+//			switch f.Kind {
+//			case lanes.Found:
+//				t := set.Track(f, f.Lane, 1)
+//				read(t) // t.ReadAt from t.Offset(), t.Intact(), then t.Advance
+//			case lanes.Grown:
+//				read(f.Tail)
+//			…
+//			}
+//		}
+//	}
+//
+// Words: a Tail is one tracked file and how far it was taken in; its Mark is
+// what tells later whether the file is still the same (device, inode, birth
+// time, size, ctime, and hashes of its first 4 KiB and of the last 4 KiB before
+// the offset). Offsets are those of the segment; Base is where the segment
+// begins in the file (0, but for late bytes behind a sealed segment).
+//
+// All methods are for one goroutine, except Hint, Tail.ReadAt and
+// Finding.ReadAt, which any may call.
+package lanes

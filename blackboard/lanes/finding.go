@@ -1,0 +1,155 @@
+package lanes
+
+import "fmt"
+
+// Kind is what a Finding says. What the reader must do stands beside each.
+type Kind uint8
+
+const (
+	// Found: a lane file nobody tracks. Track it with its lane and its next
+	// free segment number, then read it from its start (no Grown follows for
+	// what is there already). Orphan set: the bytes are late ones, written
+	// into an old file of Lane after its successor went on; they get the next
+	// free segment number, too. An unanswered Found comes again with the next
+	// change or sweep.
+	Found Kind = iota + 1
+	// Grown: Tail has bytes behind its offset that were not there at the last
+	// look. Read to its end, or call Tail.Again to hear of it again. Comes for
+	// lanes, for files that were moved, deleted or replaced and are still
+	// reachable, and for rotated segments. Unfinished lines are reported once
+	// per growth, not at each sweep.
+	Grown
+	// Truncated: the bytes taken in are gone from the file: it is shorter than
+	// the offset, or what stands before the offset is something else. From
+	// and To give the bytes seen but never taken in (lost; From == To: none
+	// known of). What was taken in is destroyed in this file. Track(f, lane,
+	// next segment) begins the file anew at 0; read it then. Tail is dead.
+	Truncated
+	// Replaced: another file stands under Tail's name. If Reachable, read
+	// Tail to its end first; else From and To give what was seen of it and is
+	// lost. Then ask Set.Compare(f) and do as its verdict says. Tail stays
+	// (Grown still comes for it when Reachable) until Drop or Continue.
+	Replaced
+	// Moved: Tail's file has another name within the board now (OldPath →
+	// Path) and keeps its lane name and segment. Lane is the lane name of the
+	// new path, empty where Path is no lane's (logrotate's ci.jsonl.1). A new
+	// file under the old name comes as Found, or later as Replaced of nothing:
+	// it is the next segment.
+	Moved
+	// Gone: the name is gone, and has been for Options.Settle; nothing else
+	// took it. Deleted: the file has no name left; read it to its end if
+	// Reachable (Grown comes for late bytes until Drop). Away: it has a name
+	// outside the board; keep the Tail, it may come back as Returned, be
+	// Replaced, or still grow. Not Reachable: no descriptor was held and it is
+	// nowhere in the board; From and To give what was seen and is lost.
+	Gone
+	// Returned: a file that was Away is back under Path; go on at the old
+	// offset. A Grown follows where it has more.
+	Returned
+	// Owner: Tail's file belongs to UID now.
+	Owner
+	// Unreadable: Err says why Path cannot be opened or read. Said once per
+	// cause; looked at again at each sweep. A Tail keeps its offset.
+	Unreadable
+	// Readable: what was Unreadable can be read again; Found or Grown follow.
+	Readable
+	// NotALane: Path is named like a lane but is What ("symlink", "fifo",
+	// "socket", "device", "folder"). Never opened; said once.
+	NotALane
+	// HardLink: Path is a second name of the lane file at OldPath. Said once.
+	HardLink
+	// OwnedTouched: an owned lane (or a file under quarantine/) is not what
+	// Set.Expect said. Size is what it is now, -1 where it is missing.
+	OwnedTouched
+	// ConfigChanged: stigmergy.yaml or a file in contracts/ changed, came or
+	// went; Path says which.
+	ConfigChanged
+	// Overflow: the event queue overflowed. A sweep was made: nothing is
+	// missed, but it is worth a note.
+	Overflow
+	// Polling: changes are found by looking every Options.Poll from now on;
+	// Err says why watching does not work, or not everywhere.
+	Polling
+	// BoardGone: the board's own folder is no longer where it was (Err).
+	BoardGone
+)
+
+var kindNames = [...]string{
+	Found: "found", Grown: "grown", Truncated: "truncated", Replaced: "replaced",
+	Moved: "moved", Gone: "gone", Returned: "returned", Owner: "owner",
+	Unreadable: "unreadable", Readable: "readable", NotALane: "not_a_lane",
+	HardLink: "hard_link", OwnedTouched: "owned_touched", ConfigChanged: "config_changed",
+	Overflow: "overflow", Polling: "polling", BoardGone: "board_gone",
+}
+
+// String is the kind in lower case, as in "not_a_lane".
+func (k Kind) String() string {
+	if k == 0 || int(k) >= len(kindNames) {
+		return fmt.Sprintf("kind %d", uint8(k))
+	}
+	return kindNames[k]
+}
+
+// Reason says how a file is Gone.
+type Reason uint8
+
+const (
+	// Deleted: it has no name any more.
+	Deleted Reason = iota + 1
+	// Away: it has a name, but not one in the board.
+	Away
+)
+
+// Finding is one fact about one path, settled against the disk.
+//
+// Findings come with global ones (Overflow, Polling, BoardGone, ConfigChanged)
+// first, then by lane name; those of one lane in the order to handle them in.
+type Finding struct {
+	Kind    Kind
+	Tail    *Tail  // the tracked file, nil where there is none
+	Lane    string // escaped lane name: of Tail, or of Path
+	Path    string // board-relative, raw bytes
+	OldPath string // Moved: where it was; HardLink: the name that is the lane
+	UID     uint32 // owner of the file: Found, Replaced, Truncated, Owner
+	Size    int64  // Found, Replaced, Grown, OwnedTouched: the file's size
+	From    int64  // [From, To) of Tail was seen, not taken in, and is lost
+	To      int64
+	Reason  Reason // Gone
+	What    string // NotALane
+	Err     error  // Unreadable, Polling, BoardGone
+
+	// Reachable: Tail's old bytes can still be read through Tail.ReadAt.
+	Reachable bool
+	// Orphan: late bytes of an old file, see Found.
+	Orphan bool
+
+	file *file // the new file of Found and Replaced
+}
+
+// ReadAt reads from the new file of a Found or Replaced, from its own start:
+// for a reader that compares it with what its journal says.
+func (f *Finding) ReadAt(p []byte, off int64) (int, error) {
+	if f.file == nil {
+		return 0, fmt.Errorf("reading %s: %w", f.Path, ErrNoFile)
+	}
+	return f.file.ReadAt(p, off)
+}
+
+// Verdict is how a new file compares with what was taken in of the old one.
+type Verdict uint8
+
+const (
+	// Other: another content. Track(f, lane, next segment).
+	Other Verdict = iota + 1
+	// Same: begins with exactly the bytes taken in, every byte compared.
+	// Continue(f); then read Tail on from its offset.
+	Same
+	// Likely: the old file cannot be read any more; the hashes of the first
+	// and the last 4 KiB agree, or none are known (Tail.Mark().Known()). Compare
+	// with the journal's roots through f.ReadAt, then Continue or Track.
+	Likely
+	// Beginning: so far the new file is a mere beginning of what was taken in
+	// (an editor or cp that is still writing). Do nothing: the finding comes
+	// again when the file changes, or after Options.Settle, as Other then.
+	Beginning
+)
