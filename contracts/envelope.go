@@ -1,5 +1,7 @@
 package contracts
 
+import "bytes"
+
 // Span is where a JSON value stands in a line: line[Off:End], with the quotes
 // of a string. The zero Span is an absent member.
 type Span struct {
@@ -47,11 +49,38 @@ type Envelope struct {
 
 	// Keys counts the members of the line's object, known or not.
 	Keys int
+
+	alias Span // the member topic
+}
+
+// joinTopic makes the member topic stand for a missing type. It is false when
+// both stand and differ.
+func (e *Envelope) joinTopic(line []byte) bool {
+	if !e.alias.Present() || e.alias.isNull(line) {
+		return true
+	}
+	if !e.Type.Present() || e.Type.isNull(line) {
+		e.Type = e.alias
+		return true
+	}
+	return e.Type.IsString(line) == e.alias.IsString(line) &&
+		bytes.Equal(e.Type.TextBytes(line), e.alias.TextBytes(line))
+}
+
+// typePointer points to the member that names the topic.
+func (e *Envelope) typePointer() string {
+	if e.alias.Present() && e.Type == e.alias {
+		return "/topic"
+	}
+	return "/type"
 }
 
 // Attr is the span of a known attribute by name ("topic" is "type"); known is
 // false for any other name.
 func (e *Envelope) Attr(name string) (s Span, known bool) {
+	if name == "topic" {
+		return e.Type, true
+	}
 	if p := e.slot([]byte(name)); p != nil {
 		return *p, true
 	}
@@ -59,7 +88,7 @@ func (e *Envelope) Attr(name string) (s Span, known bool) {
 }
 
 // slot is where the member of that (decoded) name is kept, nil when it is none
-// of ours. The alias topic has the slot of type.
+// of ours.
 func (e *Envelope) slot(name []byte) *Span {
 	switch string(name) {
 	case "specversion":
@@ -68,8 +97,10 @@ func (e *Envelope) slot(name []byte) *Span {
 		return &e.ID
 	case "source":
 		return &e.Source
-	case "type", "topic":
+	case "type":
 		return &e.Type
+	case "topic":
+		return &e.alias
 	case "subject":
 		return &e.Subject
 	case "time":

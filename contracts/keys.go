@@ -1,0 +1,92 @@
+package contracts
+
+import "bytes"
+
+// extraKeys remembers the keys of a line's object that Envelope does not know,
+// to find one that stands twice. A few are compared one with another; more, or
+// one spelt with escapes, are left to duplicateKey, whose map no choice of keys
+// makes slow.
+type extraKeys struct {
+	n    int
+	dup  bool
+	many bool
+	key  [12]uint64 // offset and end of the key's text
+}
+
+// add notes the key b[off:end]. The slot is that of a known attribute whose
+// name is spelt with escapes.
+func (x *extraKeys) add(b []byte, off, end int, esc bool, env *Envelope) *Span {
+	if esc {
+		x.many = true
+		return env.escapedSlot(b[off:end])
+	}
+	if x.n == len(x.key) {
+		x.many = true
+		return nil
+	}
+	key := b[off:end]
+	for _, k := range x.key[:x.n] {
+		if bytes.Equal(b[k>>32:k&(1<<32-1)], key) {
+			x.dup = true
+		}
+	}
+	x.key[x.n] = uint64(off)<<32 | uint64(end)
+	x.n++
+	return nil
+}
+
+// unique tells whether no key was noted twice; b is otherwise valid.
+func (x *extraKeys) unique(b []byte) bool {
+	if x.dup || !x.many {
+		return !x.dup
+	}
+	_, _, found := duplicateKey(b)
+	return !found
+}
+
+// escapedSlot is slot for a name spelt with escapes.
+func (e *Envelope) escapedSlot(body []byte) *Span {
+	const longest = len(`datacontenttype`) * len(`\u0000`)
+	if len(body) > longest {
+		return nil
+	}
+	var buf [longest]byte
+	return e.slot(appendUnescaped(buf[:0], body))
+}
+
+// duplicateKey finds the first key of a valid line's object that stood there
+// before, and the offset where it stands again.
+func duplicateKey(line []byte) (key string, at int, found bool) {
+	seen := make(map[string]struct{})
+	eachMember(line, bomLen(line), func(off, end int, _ Span) bool {
+		text := unquote(line[off:end])
+		if _, found = seen[string(text)]; found {
+			key, at = string(text), off
+			return false
+		}
+		seen[string(text)] = struct{}{}
+		return true
+	})
+	return key, at, found
+}
+
+// eachMember gives the members of the object at line[i], which is known to be
+// valid: where the key stands, with its quotes, and the value. It stops when fn
+// returns false.
+func eachMember(line []byte, i int, fn func(keyOff, keyEnd int, value Span) bool) {
+	_, i = peek(line, i)
+	c, i := peek(line, i+1)
+	for c == '"' {
+		keyEnd, _ := scanString(line, i+1)
+		_, colon := peek(line, keyEnd)
+		_, off := peek(line, colon+1)
+		end, esc := scanValue(line, off)
+		if !fn(i, keyEnd, Span{Off: uint32(off), End: uint32(end), Esc: esc}) {
+			return
+		}
+		if c, i = peek(line, end); c != ',' {
+			return
+		}
+		c, i = peek(line, i+1)
+	}
+}
