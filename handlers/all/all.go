@@ -1,0 +1,21 @@
+// Package all is the list of the handlers that run on a board, and the only
+// package that names them.
+package all
+
+import (
+	"fmt"
+
+	"stigmergy/handlers"
+	"stigmergy/handlers/audit"
+	"stigmergy/handlers/board"
+)
+
+// New is the fold of a board: every handler, in the order in which events go
+// to them.
+func New() (*handlers.Machine, error) {
+	reg, err := handlers.NewRegistry(board.New(), audit.New())
+	if err != nil {
+		return nil, fmt.Errorf("listing the handlers: %w", err)
+	}
+	return handlers.New(reg), nil
+}

@@ -1,0 +1,144 @@
+package handlers
+
+import (
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// store is the ordered key-value store that handlers and kernel keep their
+// state in. Changes since begin can be rolled back; changes since the last
+// dump are known by key.
+//
+// A record costs 24 bytes in a node of the tree and one allocation of its key
+// and value together.
+type store struct {
+	tree    *btree.BTreeG[record]
+	dirty   btree.Set[string] // keys put or deleted since the last dump
+	undo    []change
+	changes uint64 // counts them, so that a range notices one under its feet
+}
+
+type record struct {
+	kv string // key and value, one after the other
+	n  int    // length of the key
+}
+
+type change struct {
+	rec record // as it was; of a new key only the key
+	had bool
+}
+
+func (r record) key() string   { return r.kv[:r.n] }
+func (r record) value() string { return r.kv[r.n:] }
+
+func keyOnly(key string) record { return record{key, len(key)} }
+
+func newStore() *store {
+	less := func(a, b record) bool { return a.key() < b.key() }
+	return &store{tree: btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
+}
+
+func (s *store) get(key string) (string, bool) {
+	r, ok := s.tree.Get(keyOnly(key))
+	return r.value(), ok
+}
+
+func (s *store) put(key, value string) {
+	if old, ok := s.get(key); ok && old == value {
+		return
+	}
+	old, had := s.tree.Set(record{key + value, len(key)})
+	if !had {
+		old = keyOnly(key)
+	}
+	s.changed(old, had)
+}
+
+func (s *store) delete(key string) {
+	if old, had := s.tree.Delete(keyOnly(key)); had {
+		s.changed(old, true)
+	}
+}
+
+func (s *store) changed(old record, had bool) {
+	s.changes++
+	s.undo = append(s.undo, change{old, had})
+	s.dirty.Insert(old.key())
+}
+
+// begin forgets how to undo what was done before.
+func (s *store) begin() {
+	if cap(s.undo) > 4096 {
+		s.undo = nil
+	}
+	s.undo = s.undo[:0]
+}
+
+// rollback undoes every change since begin. Its keys are dirty all the same:
+// dumping one that is as it was does no harm.
+func (s *store) rollback() {
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		if c := s.undo[i]; c.had {
+			s.tree.Set(c.rec)
+		} else {
+			s.tree.Delete(c.rec)
+		}
+		s.dirty.Insert(s.undo[i].rec.key())
+	}
+	s.changes++
+	s.begin()
+}
+
+// scan gives the records whose key begins with prefix, in order, until fn
+// returns false. fn may change the store: what it does to keys that are still
+// to come is seen.
+func (s *store) scan(prefix string, fn func(key, value string) bool) {
+	next, again := keyOnly(prefix), true
+	skip := false // next was given already
+	for again {
+		again = false
+		before := s.changes
+		s.tree.Ascend(next, func(r record) bool {
+			if !strings.HasPrefix(r.kv[:r.n], prefix) {
+				return false
+			}
+			if skip && r.key() == next.key() {
+				return true
+			}
+			if !fn(r.key(), r.value()) {
+				return false
+			}
+			if s.changes != before {
+				next, skip, again = keyOnly(r.key()), true, true
+				return false
+			}
+			return true
+		})
+	}
+}
+
+// dump gives every record, or those changed since the last dump.
+func (s *store) dump(all bool, fn func(key string, value []byte, deleted bool) error) (err error) {
+	if all {
+		s.tree.Scan(func(r record) bool {
+			err = fn(r.key(), []byte(r.value()), false)
+			return err == nil
+		})
+	} else {
+		s.dirty.Scan(func(key string) bool {
+			value, ok := s.get(key)
+			err = fn(key, []byte(value), !ok)
+			return err == nil
+		})
+	}
+	if err == nil {
+		s.dirty = btree.Set[string]{}
+	}
+	return err
+}
+
+// load puts a dumped record back, or takes a deleted one away.
+func (s *store) load(key string, value []byte) {
+	s.tree.Set(record{key + string(value), len(key)})
+}
