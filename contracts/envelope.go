@@ -50,8 +50,12 @@ type Envelope struct {
 	// Keys counts the members of the line's object, known or not.
 	Keys int
 
+	known int  // how many of them have a field here
 	alias Span // the member topic
 }
+
+// extensions tells whether the line has members that have no field here.
+func (e *Envelope) extensions() bool { return e.Keys > e.known }
 
 // joinTopic makes the member topic stand for a missing type. It is false when
 // both stand and differ.
@@ -80,6 +84,9 @@ func (e *Envelope) typePointer() string {
 func (e *Envelope) Attr(name string) (s Span, known bool) {
 	if name == "topic" {
 		return e.Type, true
+	}
+	if len(name) > len("datacontenttype") {
+		return Span{}, false
 	}
 	if p := e.slot([]byte(name)); p != nil {
 		return *p, true

@@ -72,16 +72,19 @@ func duplicateKey(line []byte) (key string, at int, found bool) {
 
 // eachMember gives the members of the object at line[i], which is known to be
 // valid: where the key stands, with its quotes, and the value. It stops when fn
-// returns false.
+// returns false, or where the line turns out not to be valid.
 func eachMember(line []byte, i int, fn func(keyOff, keyEnd int, value Span) bool) {
 	_, i = peek(line, i)
 	c, i := peek(line, i+1)
 	for c == '"' {
 		keyEnd, _ := scanString(line, i+1)
+		if keyEnd < 0 {
+			return
+		}
 		_, colon := peek(line, keyEnd)
 		_, off := peek(line, colon+1)
 		end, esc := scanValue(line, off)
-		if !fn(i, keyEnd, Span{Off: uint32(off), End: uint32(end), Esc: esc}) {
+		if end < 0 || !fn(i, keyEnd, Span{Off: uint32(off), End: uint32(end), Esc: esc}) {
 			return
 		}
 		if c, i = peek(line, end); c != ',' {

@@ -93,6 +93,7 @@ func scanEnvelope(b []byte, env *Envelope) bool {
 				return false
 			}
 			*slot = Span{Off: uint32(off), End: uint32(i), Esc: esc}
+			env.known++
 		}
 		env.Keys++
 		if c, i = peek(b, i); c != ',' {
