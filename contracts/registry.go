@@ -2,40 +2,26 @@ package contracts
 
 import (
 	"embed"
-	"sort"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
 
 	"stigmergy/contracts/schema"
 )
 
 //go:embed schemas/*.schema.json
-var files embed.FS
+var schemas embed.FS
 
-// Topic is what the registry knows of one topic: its contract and its row in the
-// event matrix. It is immutable.
-type Topic struct {
-	Name      string   // hxo.shard.done
-	Title     string   // its purpose, in a few words
-	Owner     string   // the lane that alone may carry it; "" if any may
-	Lane      string   // the lane where it usually stands; "" if any
-	Direction string   // publish, subscribe or internal, as seen from HXO
-	Producer  string   // who writes it
-	Consumers []string // who reads it
-	Frequency string   // "per shard"
-	Ordering  string   // what comes before and after it
-	Version   string   // 1.9.6n for HXO's
-	Index     []string // the data fields that archives index
-	Request   bool     // asks the daemon for something: answered, or rejected
-	Builtin   bool     // false: only the board's own contract knows it
-	Schema    []byte   // the contract's text
+const schemaExt = ".schema.json"
 
-	check []*schema.Schema // the built-in's, then the board's
-}
-
-// Registry holds the contracts in force. It is immutable and safe for use by many
-// goroutines.
+// Registry holds the contracts in force: the built-in ones and a board's own. It
+// is immutable and safe for use by many goroutines.
 type Registry struct {
-	byName map[string]*Topic
-	sorted []*Topic
+	builtin *Registry // without any board's contracts
+	byName  map[string]*Topic
+	sorted  []*Topic
 }
 
 // ContractFault tells why one of a board's own contracts was left out.
@@ -43,15 +29,87 @@ type ContractFault struct {
 	Topic  string // the file's name without .schema.json
 	Error  string // what is wrong with it
 	Line   int    // where, from 1; 0 if it is no matter of place
-	Column int    // from 1; 0 if unknown
+	Column int    // from 1, in bytes; 0 if unknown
 }
 
 // Builtin is the registry of the contracts that come with the program.
-func Builtin() *Registry { return &Registry{byName: map[string]*Topic{}} }
+func Builtin() *Registry { return loadBuiltin() }
 
-// With is the registry with a board's own contracts beside the built-in ones, by
-// topic. A faulty one is left out and reported.
-func (r *Registry) With(files map[string][]byte) (*Registry, []ContractFault) { return r, nil }
+// loadBuiltin reads the embedded schemas, once. A test reads them all, so that no
+// build that has passed its tests can fail here.
+var loadBuiltin = sync.OnceValue(func() *Registry {
+	r := &Registry{byName: map[string]*Topic{}}
+	r.builtin = r
+	names, err := fs.Glob(schemas, "schemas/*"+schemaExt)
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, file := range names {
+		text, err := schemas.ReadFile(file)
+		if err != nil {
+			panic(err) // it was just listed
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "schemas/"), schemaExt)
+		t, fault := newTopic(name, text, schema.CompileTrusted)
+		if fault != nil {
+			panic("built-in contract " + name + ": " + fault.Error)
+		}
+		t.Builtin = true
+		r.byName[name] = t
+	}
+	r.sort()
+	return r
+})
+
+func (r *Registry) sort() {
+	for _, t := range r.byName {
+		r.sorted = append(r.sorted, t)
+	}
+	slices.SortFunc(r.sorted, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// With is the built-in contracts with a board's own beside them, by topic. One for
+// a built-in topic is asked as well as the built-in one, so that it can only ask
+// for more. A faulty one is left out and reported; the faults are in topic order.
+func (r *Registry) With(files map[string][]byte) (*Registry, []ContractFault) {
+	out := &Registry{builtin: r.builtin, byName: map[string]*Topic{}}
+	for name, t := range r.builtin.byName {
+		out.byName[name] = t
+	}
+	var faults []ContractFault
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		t, fault := boardTopic(r.builtin.byName[name], name, files[name])
+		if fault != nil {
+			faults = append(faults, *fault)
+			continue
+		}
+		out.byName[name] = t
+	}
+	out.sort()
+	return out, faults
+}
+
+// boardTopic reads a board's contract, and joins it with the built-in one.
+func boardTopic(builtin *Topic, name string, text []byte) (*Topic, *ContractFault) {
+	if !ValidTopic([]byte(name)) {
+		return nil, &ContractFault{Topic: name, Error: "the file's name is no topic: it is TOPIC" + schemaExt + ", as build.done" + schemaExt}
+	}
+	text = slices.Clone(text)
+	t, fault := newTopic(name, text, schema.Compile)
+	if fault == nil && builtin != nil {
+		t, fault = builtin.narrowed(t)
+	}
+	if fault != nil {
+		return nil, fault
+	}
+	t.Board = text
+	return t, nil
+}
 
 // Topic is the contract of that topic, or nil.
 func (r *Registry) Topic(name []byte) *Topic { return r.byName[string(name)] }
@@ -59,11 +117,27 @@ func (r *Registry) Topic(name []byte) *Topic { return r.byName[string(name)] }
 // Topics are all of them, by name. The slice must not be changed.
 func (r *Registry) Topics() []*Topic { return r.sorted }
 
-// Text is the board's own contracts' text, by topic.
-func (r *Registry) Text() map[string][]byte { return nil }
+// Text is the board's own contracts, by topic: Builtin().With of it is the same
+// registry again.
+func (r *Registry) Text() map[string][]byte {
+	out := map[string][]byte{}
+	for _, t := range r.sorted {
+		if t.Board != nil {
+			out[t.Name] = slices.Clone(t.Board)
+		}
+	}
+	return out
+}
 
-func (r *Registry) add(t *Topic) {
-	r.byName[t.Name] = t
-	r.sorted = append(r.sorted, t)
-	sort.Slice(r.sorted, func(i, j int) bool { return r.sorted[i].Name < r.sorted[j].Name })
+// textFault turns a schema's error into a fault.
+func textFault(topic string, err error) *ContractFault {
+	f := &ContractFault{Topic: topic, Error: err.Error()}
+	var at *schema.TextError
+	if errors.As(err, &at) {
+		f.Error, f.Line, f.Column = at.Msg, at.Line, at.Column
+		if at.Pointer != "" {
+			f.Error += " (at " + at.Pointer + ")"
+		}
+	}
+	return f
 }

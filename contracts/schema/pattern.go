@@ -11,11 +11,11 @@ import (
 // whose time is linear in the text whatever the pattern.
 type pattern struct {
 	text  string
-	re    *regexp.Regexp
-	sets  []byteSet // sets[i] is what may stand at i, if the length is fixed
-	each  *byteSet  // or: what every byte must be …
-	least int       // … of at least so many …
-	most  int       // … and at most so many; -1 is no limit
+	re    *regexp.Regexp // nil if one of the tables does it
+	sets  []byteSet      // sets[i] is what may stand at i, if the length is fixed
+	each  *byteSet       // or: what every byte must be …
+	least int            // … of at least so many …
+	most  int            // … and at most so many; -1 is no limit
 }
 
 // byteSet is a set of bytes; in use only ASCII without quote and backslash, so
@@ -23,15 +23,15 @@ type pattern struct {
 type byteSet [256]bool
 
 func newPattern(text string) (*pattern, error) {
-	re, err := regexp.Compile(text)
+	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{text: text, re: re}
-	if tree, err := syntax.Parse(text, syntax.Perl); err == nil {
-		p.tabulate(tree)
+	p := &pattern{text: text}
+	if p.tabulate(tree); p.sets == nil && p.each == nil {
+		p.re, err = regexp.Compile(text)
 	}
-	return p, nil
+	return p, err
 }
 
 // match reports whether the decoded string matches.

@@ -257,3 +257,6 @@ func (p *parser) scalar(v *Value) {
 		v.Kind, v.Text = Number, word
 	}
 }
+
+// At makes the error for a value of a text.
+func At(text []byte, v *Value, msg string) error { return faultAt(text, v.Offset, "", msg) }
