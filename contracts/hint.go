@@ -11,6 +11,7 @@ const (
 	hintPretty   = "pretty-printed JSON, or a record cut short: write one object a line (jq -c . does)"
 	hintCut      = "the record was cut short, or its newline came too early: write one object a line, in one write"
 	hintComma    = "a trailing comma: remove the comma before it"
+	hintCommas   = "a comma too many"
 	hintQuotes   = "single quotes: JSON has double quotes only"
 	hintCurly    = "typographic quotes: JSON has plain double quotes only"
 	hintNaN      = "NaN and Infinity are no JSON: write null or a string"
@@ -46,6 +47,8 @@ func (g *grammar) hint(line []byte, at int) string {
 		return hintUTF16
 	case c == 0:
 		return hintNUL
+	case c == '\n':
+		return hintCut
 	case g.state == afterObject && c == '{':
 		return hintTwo
 	case g.state == afterObject:
@@ -87,12 +90,14 @@ func (g *grammar) hintStructure(line []byte, at int) string {
 		case c == '{':
 			return hintTwo
 		case c == ',':
-			return ""
+			return hintCommas
 		}
 		return hintBareKey
 	case colonNext:
 		if c == '=' {
 			return hintColon
+		} else if c == '{' {
+			return hintTwo
 		}
 	case afterValue:
 		return g.hintAfter(line, at)
