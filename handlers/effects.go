@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,8 @@ func (tx *Tx) Effect(kind, key string, payload []byte) {
 		return
 	}
 	tx.m.state.put(effectKey+key, kind+"\n"+string(payload))
-	tx.m.step.Started = append(tx.m.step.Started, blackboard.Effect{Key: key, Kind: kind, Payload: payload})
+	// The payload may be part of a line whose memory is used again.
+	tx.m.step.Started = append(tx.m.step.Started, blackboard.Effect{Key: key, Kind: kind, Payload: bytes.Clone(payload)})
 }
 
 // Outstanding tells whether an effect was started and has not ended.

@@ -147,7 +147,7 @@ func (m *Machine) admit(ev *contracts.Event, from *origin) bool {
 // seen tells whether a request with this source and explicit id came before,
 // and remembers it.
 func (m *Machine) seen(ev *contracts.Event) bool {
-	if !ev.Env.ID.Present() {
+	if !ev.Env.ID.IsString(ev.Line) {
 		return false
 	}
 	sum := sha256.Sum256([]byte(ev.Source() + "\x00" + ev.ID()))

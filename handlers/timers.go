@@ -32,7 +32,7 @@ func (tx *Tx) Cancel(name string) { tx.m.cancel(tx.unit.name, name) }
 
 // Continue has the handler's Tick called with this token as soon as the other
 // lanes' pending lines are folded. It is for whoever has more than MaxDerived
-// lines to derive.
+// lines to derive. Two of one token are one, as with After.
 func (tx *Tx) Continue(token string) { tx.After(token, 0) }
 
 func (m *Machine) cancel(handler, name string) {
