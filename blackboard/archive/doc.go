@@ -21,8 +21,9 @@
 //	r, err := d.Open(f, size)                   // without or with a damaged index it still reads
 //	set := r.Select(archive.Want{Topics: patterns, Fields: []archive.Field{{Name: "plan_id", Value: id}}})
 //	for i := set.Prev(len(r.Frames()) - 1); i >= 0; i = set.Prev(i - 1) {
-//		buf, err = r.DecodeLines(i, buf)        // checksum verified; buf is used again
-//		runs, err = r.Runs(i, runs[:0])         // whose lines these are: seq and line within the entry
+//		chunk, err = r.DecodeLines(i, chunk.Bytes) // checksum verified; the buffer is used again
+//		runs, err = r.Runs(i, runs[:0])            // whose lines these are: seq and line within the entry
+//		odd, err = r.Odd(i, odd[:0])               // which are no events
 //		…
 //	}
 //

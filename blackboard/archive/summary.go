@@ -1,12 +1,17 @@
 package archive
 
+import "sort"
+
 // Summary is what there is to know of one archive without opening a frame.
 type Summary struct {
-	Indexed   bool // the rest below RawBytes is known
 	Size      int64
 	DataBytes int64 // the zstd frames alone: index and seek table begin here
 	RawBytes  int64
 	Frames    int
+
+	// Indexed: lane, segment and lines are known. Examined: so is what the
+	// lines are. Entries: so are the journal entries.
+	Indexed, Examined, Entries bool
 
 	Lane      string
 	Segment   uint64
@@ -26,11 +31,70 @@ type Summary struct {
 	Topics []TopicCount
 }
 
-// May tells whether the archive may hold what is wanted.
-func (s *Summary) May(w Want) bool { return true }
+// summarize adds up what is known without an index.
+func summarize(frames []Frame, size int64) Summary {
+	s := Summary{Size: size, DataBytes: dataBytes(frames), Frames: len(frames)}
+	for i := range frames {
+		s.RawBytes += frames[i].RawSize
+	}
+	return s
+}
+
+// describe adds what the index says.
+func (s *Summary) describe(lane string, segment uint64, frames []Frame, examined, entries bool) {
+	s.Indexed, s.Examined, s.Entries, s.Lane, s.Segment = true, examined, entries, lane, segment
+	counts := map[string]int64{}
+	for i := range frames {
+		s.add(&frames[i], counts)
+	}
+	s.Topics = make([]TopicCount, 0, len(counts))
+	for t, n := range counts {
+		s.Topics = append(s.Topics, TopicCount{t, n})
+	}
+	sort.Slice(s.Topics, func(i, j int) bool { return s.Topics[i].Topic < s.Topics[j].Topic })
+}
+
+func (s *Summary) add(f *Frame, counts map[string]int64) {
+	if f.Events > 0 {
+		if s.Events == 0 {
+			s.TimeMin, s.TimeMax = f.TimeMin, f.TimeMax
+		}
+		s.TimeMin, s.TimeMax = min(s.TimeMin, f.TimeMin), max(s.TimeMax, f.TimeMax)
+	}
+	if f.Journaled > 0 {
+		if s.Journaled == 0 {
+			s.FirstSeq = f.FirstSeq
+		}
+		s.LastSeq = f.LastSeq
+	}
+	s.Lines += f.Lines
+	s.Events += f.Events
+	s.Blank += f.Blank
+	s.Refused += f.Refused
+	s.Recovered += f.Recovered
+	s.Journaled += f.Journaled
+	for _, t := range f.Topics {
+		counts[t.Topic] += t.Count
+	}
+}
+
+// May tells whether the archive may hold what is wanted; fields are not asked.
+func (s *Summary) May(w Want) bool {
+	if !s.Indexed {
+		return true
+	}
+	f := Frame{Lines: s.Lines, Events: s.Events, Refused: s.Refused, Journaled: s.Journaled, TimeMin: s.TimeMin,
+		TimeMax: s.TimeMax, FirstSeq: s.FirstSeq, LastSeq: s.LastSeq, Topics: s.Topics}
+	return f.may(w, s.Examined, s.Entries)
+}
 
 // Count is how many events there are of the topics that match (nil: all);
-// known is false without an index.
+// known is false when the index cannot tell.
 func (s *Summary) Count(topics interface{ Match(string) bool }) (n int64, known bool) {
-	return 0, false
+	for _, t := range s.Topics {
+		if topics == nil || topics.Match(t.Topic) {
+			n += t.Count
+		}
+	}
+	return n, s.Examined
 }

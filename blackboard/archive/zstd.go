@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -26,11 +27,23 @@ const (
 // Decoder reads archives; one is enough for a process, and it is safe for
 // parallel use. It keeps as many decoders as were ever busy at once.
 type Decoder struct {
-	frames sync.Pool // *zstd.Decoder, for whole frames
+	frames  sync.Pool // *zstd.Decoder, for whole frames
+	buffers sync.Pool // *[]byte, for compressed ones
 }
 
 // NewDecoder makes a Decoder.
 func NewDecoder() *Decoder { return &Decoder{} }
+
+// buffer gives n bytes; they go back to d.buffers.
+func (d *Decoder) buffer(n int64) *[]byte {
+	b, _ := d.buffers.Get().(*[]byte)
+	if b == nil || int64(cap(*b)) < n {
+		c := make([]byte, n, n+n/4)
+		b = &c
+	}
+	*b = (*b)[:n]
+	return b
+}
 
 // decode appends the content of one frame, which must be exactly want bytes.
 func (d *Decoder) decode(dst, frame []byte, want int64) ([]byte, error) {
@@ -63,7 +76,7 @@ func (d *Decoder) decode(dst, frame []byte, want int64) ([]byte, error) {
 
 func newFrameDecoder() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(maxContent), zstd.WithDecoderMaxWindow(maxContent), zstd.WithDecodeAllCapLimit(true))
+		zstd.WithDecoderMaxMemory(maxContent), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeAllCapLimit(true))
 }
 
 // Stream gives the uncompressed bytes of any sequence of zstd frames, in
@@ -83,11 +96,13 @@ func NewStream(r io.Reader) (*Stream, error) {
 // Read implements io.Reader; the checksums of the frames are verified.
 func (s *Stream) Read(p []byte) (int, error) {
 	n, err := s.z.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("reading zstd: %w", err)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", errStream, err)
 	}
 	return n, err
 }
+
+var errStream = errors.New("reading zstd")
 
 // WriteTo implements io.WriterTo.
 func (s *Stream) WriteTo(w io.Writer) (int64, error) { return s.z.WriteTo(w) }
@@ -102,14 +117,17 @@ func (s *Stream) Close() error {
 // for.
 type encoder struct{ z *zstd.Encoder }
 
-// newEncoder knows the levels fastest, default, better and best.
-func newEncoder(level string, workers int) (*encoder, error) {
+// newEncoder knows the levels fastest, default, better and best. Frames are of
+// about that many bytes: matches reach no further back than such a frame.
+func newEncoder(level string, workers int, frame int64) (*encoder, error) {
 	known, l := zstd.EncoderLevelFromString(level)
 	if !known {
 		return nil, fmt.Errorf("archive.level %q: expected fastest, default, better or best", level)
 	}
+	window := 1 << bits.Len64(uint64(max(frame, 1<<20)-1))
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(l), zstd.WithEncoderConcurrency(workers),
-		zstd.WithWindowSize(maxWindow), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(true), zstd.WithLowerEncoderMem(true))
+		zstd.WithWindowSize(min(window, maxWindow)), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(true),
+		zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("making a zstd encoder: %w", err)
 	}
