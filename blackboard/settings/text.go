@@ -17,7 +17,7 @@ func Text() []byte {
 		if strings.ContainsAny(def, ",:") {
 			def = `"` + def + `"`
 		}
-		fmt.Fprintf(&b, "\n# %s\n# %s.\n#%s: %s\n", r.doc, upperFirst(r.expect), r.name, def)
+		fmt.Fprintf(&b, "\n# %s.\n# Values: %s.\n#%s: %s\n", upperFirst(r.doc), r.expect, r.name, def)
 	}
 	b.WriteString(`
 # Who may ask for what. Without roles every lane may ask for everything.

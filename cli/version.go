@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+type versionCmd struct{}
+
+// Run prints what was built from what.
+func (versionCmd) Run(a *app) error {
+	version, revision := "devel", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" && info.Main.Version != "(devel)" {
+			version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value
+			}
+		}
+	}
+	r := record{text("version", version), text("revision", revision), text("go", runtime.Version()),
+		text("platform", runtime.GOOS+"/"+runtime.GOARCH)}
+	if a.line.Output == "" || a.line.Output == "text" {
+		_, err := fmt.Fprintf(a.out, "stigmergy %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	p := a.printer()
+	if err := p.add(r); err != nil {
+		return err
+	}
+	return p.close()
+}
