@@ -71,7 +71,7 @@ func (c *checker) quarantineRecord(id segmentID, l line) {
 		c.fail("I4", r.where, "no quarantine record: %v", err)
 		return
 	}
-	if "quarantine/"+r.Lane != id.lane || !strings.HasPrefix(r.Position, r.Lane+"@") || r.Length == nil || r.Reason == "" {
+	if r.Lane != id.lane && "quarantine/"+r.Lane != id.lane || !strings.HasPrefix(r.Position, r.Lane+"@") || r.Length == nil || r.Reason == "" {
 		c.fail("I4", r.where, "a record of lane %q, position %q, reason %q", r.Lane, r.Position, r.Reason)
 		return
 	}
