@@ -28,6 +28,9 @@ type Fold interface {
 	Effects() []Effect
 	// Head is where the next byte of an owned lane goes.
 	Head(lane string) (segment uint64, offset int64)
+	// SetHead puts an owned lane's head where the journal says it is, when the
+	// cause of its last bytes is gone and cannot be folded.
+	SetHead(lane string, segment uint64, offset int64)
 	// Heads calls fn for every owned lane that has a byte, in name order.
 	Heads(fn func(lane string, segment uint64, offset int64))
 	// Skip says, before the entry is applied, that this handler must not see
@@ -52,6 +55,7 @@ type Config struct {
 	Settings  *settings.Settings
 	Registry  *contracts.Registry
 	Checker   *contracts.Checker
+	Users     func(uid uint32) string // names of the users that roles mention, for NewPolicy
 }
 
 // Batch is what one input entry takes in, cut into lines and checked.

@@ -35,7 +35,7 @@ type outMark struct {
 }
 
 // keptBuffer is how large a lane's buffer may stay between two entries.
-const keptBuffer = 4 << 20
+const keptBuffer = 8 << 20
 
 // out is an owned lane, ready to be appended to.
 func (m *Machine) out(lane string) *outLane {
@@ -83,13 +83,13 @@ func (m *Machine) Heads(fn func(lane string, segment uint64, offset int64)) {
 	})
 }
 
-// nextSegment moves an owned lane on to the next segment.
-func (m *Machine) nextSegment(lane string, segment uint64) {
-	if !layout.Owned(lane) {
-		return
+// SetHead puts an owned lane's head where the journal says it is, when the
+// cause of its last bytes is gone and cannot be folded.
+func (m *Machine) SetHead(lane string, segment uint64, offset int64) {
+	if layout.Owned(lane) {
+		delete(m.outs, lane)
+		m.setHead(lane, segment, offset)
 	}
-	delete(m.outs, lane)
-	m.setHead(lane, segment, 0)
 }
 
 func (m *Machine) setHead(lane string, segment uint64, offset int64) {

@@ -19,6 +19,7 @@ type Log struct {
 	f      *os.File
 	seg    uint64
 	off    int64
+	begin  int64 // where the last Append began
 	max    int64
 	next   uint64
 	last   Entry
@@ -102,6 +103,25 @@ func lastEntry(s Segment) (Entry, int64, bool, error) {
 	return e, from + int64(end) + 1, true, nil
 }
 
+// Before is the entry that ends at a cursor.
+func Before(l layout.Layout, c Cursor) (Entry, bool, error) {
+	if c.Offset == 0 {
+		return Entry{}, false, nil
+	}
+	f, err := os.Open(l.JournalSegment(c.Segment))
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("opening the journal: %w", err)
+	}
+	defer f.Close()
+	from := max(0, c.Offset-MaxLen-2)
+	b := make([]byte, c.Offset-from)
+	if _, err := f.ReadAt(b, from); err != nil || b[len(b)-1] != '\n' {
+		return Entry{}, false, err
+	}
+	e, err := Parse(b[lastIndex(b, len(b)-1)+1 : len(b)-1])
+	return e, err == nil, err
+}
+
 func lastIndex(b []byte, end int) int {
 	for i := end - 1; i >= 0; i-- {
 		if b[i] == '\n' {
@@ -128,6 +148,9 @@ func (g *Log) Last() Entry { return g.last }
 
 // End is the cursor behind the last entry.
 func (g *Log) End() Cursor { return Cursor{g.seg, g.off} }
+
+// Before is the cursor before the entries appended last.
+func (g *Log) Before() Cursor { return Cursor{g.seg, g.begin} }
 
 // Append writes the entries in one write and gives them their seqs. After an
 // error nothing of them stands in the journal.
@@ -166,6 +189,7 @@ func (g *Log) write(b []byte) error {
 		}
 		return errors.Join(fmt.Errorf("appending to the journal %s at byte %d: %w", g.f.Name(), g.off, err), terr)
 	}
+	g.begin = g.off
 	g.off += int64(n)
 	return nil
 }

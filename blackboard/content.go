@@ -1,0 +1,175 @@
+package blackboard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"stigmergy/blackboard/archive"
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
+)
+
+// segmentKey names a segment.
+type segmentKey struct {
+	lane    string
+	segment uint64
+}
+
+// content reads bytes of any segment back: from its plain file, its archive,
+// or the lane's active file. Whether they are the right ones is for the
+// journal's roots to say.
+type content struct {
+	layout  layout.Layout
+	decoder *archive.Decoder
+	// paths says where a segment's file is, board-relative, where that is not
+	// where its name says: a lane that was moved within the board.
+	paths map[segmentKey]string
+	// bases is where in the lane's file a segment begins, after a cut.
+	bases map[segmentKey]int64
+	open1 opened
+}
+
+// opened is the segment read last; entries come in runs of one lane.
+type opened struct {
+	key    segmentKey
+	file   *os.File
+	base   int64
+	packed *archive.Reader
+	frame  int
+	raw    []byte
+}
+
+func newContent(l layout.Layout) *content {
+	return &content{layout: l, decoder: archive.NewDecoder(), paths: map[segmentKey]string{}, bases: map[segmentKey]int64{}}
+}
+
+func (c *content) close() error {
+	if c.open1.file == nil {
+		return nil
+	}
+	err := c.open1.file.Close()
+	c.open1 = opened{}
+	return err
+}
+
+// rotated notes what a rotate entry says of where the next segment begins.
+func (c *content) rotated(e *journal.Entry) {
+	if e.Base != 0 {
+		c.bases[segmentKey{e.Lane, e.Next}] = e.Base
+	}
+	if k := (segmentKey{e.Lane, e.Segment}); c.open1.key == k {
+		_ = c.close()
+	}
+}
+
+var errShort = errors.New("the file ends before")
+
+// open gives the bytes from one offset of a segment to another.
+func (c *content) open(lane string, segment uint64, from, to int64) (io.Reader, error) {
+	k := segmentKey{lane, segment}
+	if c.open1.file == nil || c.open1.key != k {
+		if err := c.locate(k); err != nil {
+			return nil, fmt.Errorf("reading lane %s, segment %d: %w", lane, segment, err)
+		}
+	}
+	o := &c.open1
+	if o.packed == nil {
+		return io.NewSectionReader(o.file, o.base+from, to-from), nil
+	}
+	return &packedReader{o: o, off: from, end: to}, nil
+}
+
+// locate opens a segment's file, wherever it is now.
+func (c *content) locate(k segmentKey) error {
+	_ = c.close()
+	for _, path := range c.candidates(k) {
+		f, err := os.OpenFile(path.name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		fi, err := f.Stat()
+		if err != nil || !fi.Mode().IsRegular() {
+			return errors.Join(fmt.Errorf("%s: %w", path.name, errNotRegular), err, f.Close())
+		}
+		c.open1 = opened{key: k, file: f, base: path.base, frame: -1}
+		if path.packed {
+			if c.open1.packed, err = c.decoder.Open(f, fi.Size()); err != nil {
+				return errors.Join(err, c.close())
+			}
+		}
+		return nil
+	}
+	return fs.ErrNotExist
+}
+
+type candidate struct {
+	name   string
+	base   int64
+	packed bool
+}
+
+func (c *content) candidates(k segmentKey) []candidate {
+	out := []candidate{
+		{name: c.layout.Segment(k.lane, k.segment)},
+		{name: c.layout.Archive(k.lane, k.segment), packed: true},
+	}
+	if p, ok := c.paths[k]; ok {
+		return append(out, candidate{name: c.layout.Dir + "/" + p, base: c.bases[k]})
+	}
+	return append(out, candidate{name: c.layout.Lane(k.lane), base: c.bases[k]})
+}
+
+// packedReader reads a range out of an archive, frame by frame.
+type packedReader struct {
+	o        *opened
+	off, end int64
+}
+
+func (p *packedReader) Read(b []byte) (int, error) {
+	if p.off >= p.end {
+		return 0, io.EOF
+	}
+	i := p.o.packed.FrameAt(p.off)
+	if i < 0 {
+		return 0, fmt.Errorf("byte %d: %w", p.off, errShort)
+	}
+	if i != p.o.frame {
+		raw, err := p.o.packed.DecodeFrame(i, p.o.raw)
+		if err != nil {
+			p.o.frame = -1
+			return 0, err
+		}
+		p.o.raw, p.o.frame = raw, i
+	}
+	at := p.off - p.o.packed.Frames()[i].RawOffset
+	if at >= int64(len(p.o.raw)) {
+		return 0, fmt.Errorf("byte %d: %w", p.off, errShort)
+	}
+	n := copy(b[:min(int64(len(b)), p.end-p.off)], p.o.raw[at:])
+	p.off += int64(n)
+	return n, nil
+}
+
+// equal compares a range of a segment with bytes.
+func (c *content) equal(lane string, segment uint64, from int64, want []byte) (bool, error) {
+	r, err := c.open(lane, segment, from, from+int64(len(want)))
+	if err != nil {
+		return false, err
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(r, got); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errShort) {
+			return false, nil
+		}
+		return false, err
+	}
+	return bytes.Equal(got, want), nil
+}

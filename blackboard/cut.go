@@ -1,0 +1,154 @@
+package blackboard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"stigmergy/blackboard/journal"
+)
+
+// errCut ends a refold where power took what the journal names.
+var errCut = errors.New("power was lost")
+
+// cut is where the journal ends after power was lost: before the first entry
+// whose bytes are not there.
+type cut struct {
+	seq    uint64
+	cursor journal.Cursor
+	last   journal.Entry
+	some   bool
+	lanes  map[string]uint64 // lanes in what was cut: the highest segment named there
+}
+
+// bootOf is the boot in which the entry at hand was written.
+func (k *Kernel) bootOf(r *recovery) string {
+	boot := ""
+	// Entries before the last open one of the journal carry it; the newest is
+	// what counts, for only its run can have been cut short by the power.
+	_, _ = journal.Scan(k.layout, journal.Cursor{Segment: r.before.Segment}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if e.Kind == journal.Open && e.Seq <= r.prev.Seq+1 {
+			boot = e.BootID
+		}
+		return nil
+	})
+	return boot
+}
+
+// cut keeps what is cut away, shortens the journal, and forgets snapshots that
+// knew more.
+func (r *recovery) cut() error {
+	k, c := r.k, r.cutAt
+	c.lanes = map[string]uint64{}
+	var gone bytes.Buffer
+	_, err := journal.Scan(k.layout, c.cursor, func(e *journal.Entry, line []byte, _ journal.Cursor) error {
+		gone.Write(line)
+		gone.WriteByte('\n')
+		if e.Lane != "" && e.Segment != 0 {
+			c.lanes[e.Lane] = max(c.lanes[e.Lane], e.Segment)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(k.layout.Dir, "quarantine", ".cut")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("keeping what power loss cut: %w", err)
+	}
+	path := filepath.Join(dir, fmt.Sprintf("journal-%016d.jsonl", c.seq))
+	if err := k.disk.WriteFile(path, gone.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("keeping what power loss cut: %w", err)
+	}
+	if err := k.snaps.files.drop(c.seq); err != nil {
+		return fmt.Errorf("cutting the journal: %w", err)
+	}
+	if err := k.journal.CutTo(c.cursor, c.last, c.some); err != nil {
+		return err
+	}
+	k.now.Store(int64(k.journal.Next()))
+	k.durable = min(k.durable, k.journal.Next())
+	k.log.Warn("power was lost: the journal was cut", "seq", c.seq, "kept", path)
+	return nil
+}
+
+// cutEntries journals the cut, and that every lane in it begins a new segment,
+// so that no position is ever given twice.
+func (r *recovery) cutEntries(ctx context.Context) error {
+	k, c := r.k, r.cutAt
+	if c == nil {
+		return nil
+	}
+	k.epoch++
+	if err := k.fact(ctx, &journal.Entry{Kind: journal.Cut, PowerEpoch: k.epoch, CutSeq: c.seq}); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(c.lanes))
+	for lane := range c.lanes {
+		names = append(names, lane)
+	}
+	sort.Strings(names)
+	for _, lane := range names {
+		k.tails.last[lane] = max(k.tails.last[lane], c.lanes[lane])
+		if err := k.cutLane(ctx, lane, c.lanes[lane]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutLane begins a new segment behind what the shortened journal still holds.
+func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
+	if seg, off := k.fold.Head(lane); off > 0 || seg > 1 {
+		return k.cutOwned(ctx, lane, max(named, seg)+1)
+	}
+	t := k.tails.active[lane]
+	if t == nil {
+		return nil
+	}
+	next := k.tails.next(lane)
+	off := t.t.Offset()
+	e := &journal.Entry{Kind: journal.Rotate, Lane: lane, Segment: t.segment, Next: next, To: off, Base: t.t.Base + off, Reason: "cut"}
+	if off == 0 {
+		k.set.Drop(t.t)
+		k.tails.drop(t)
+		k.set.Hint(t.t.Path)
+		return nil
+	}
+	if err := k.record(ctx, e); err != nil {
+		return err
+	}
+	k.tails.end(t)
+	t.stage, t.copied = sealed, false
+	k.tails.add(k.layout, k.set.Fork(t.t, next), active)
+	return k.apply(ctx, e)
+}
+
+// cutOwned ends an owned lane's segment at its head; bytes behind it are
+// foreign now and go to quarantine first.
+func (k *Kernel) cutOwned(ctx context.Context, lane string, next uint64) error {
+	seg, off := k.fold.Head(lane)
+	o, err := k.pub.file(lane, seg, off)
+	if err != nil {
+		return fmt.Errorf("recovering lane %s: %w", lane, err)
+	}
+	if err := k.guardFully(ctx, lane, o); err != nil {
+		return err
+	}
+	e := &journal.Entry{Kind: journal.Rotate, Lane: lane, Segment: seg, Next: next, To: off, Reason: "cut"}
+	if err := k.record(ctx, e); err != nil {
+		return err
+	}
+	if err := k.pub.forget(lane); err != nil {
+		return fmt.Errorf("recovering lane %s: %w", lane, err)
+	}
+	if err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg); err != nil {
+		return err
+	}
+	k.set.Expect(lane, -1)
+	return k.apply(ctx, e)
+}

@@ -1,0 +1,155 @@
+package blackboard
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+
+	"stigmergy/blackboard/durable"
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
+)
+
+// Open brings a board to where its journal says it is: the newest snapshot,
+// then the entries behind it folded once more, what is missing on the owned
+// lanes written again. Then it watches. The caller holds the board's lock.
+func Open(opt Options) (k *Kernel, err error) {
+	if opt.Clock == nil {
+		opt.Clock = SystemClock{}
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	k = &Kernel{opt: opt, layout: opt.Layout, disk: opt.Disk, log: opt.Log, fold: opt.Fold,
+		cas: durable.CAS{Layout: opt.Layout, Disk: opt.Disk}, tails: newTails(), told: map[string]bool{},
+		boot: bootID(), commands: make(chan func(), 16)}
+	k.snaps.files = snapshots{layout: k.layout, disk: k.disk}
+	if k.id, err = k.layout.ID(); err != nil {
+		return nil, err
+	}
+	k.fold.CAS(k.cas.Get)
+	if err := k.configure(); err != nil {
+		return nil, err
+	}
+	if k.pub, err = newPublisher(k.layout, k.disk); err != nil {
+		return nil, err
+	}
+	if err := k.bring(); err != nil {
+		return nil, errors.Join(err, k.pub.close())
+	}
+	return k, nil
+}
+
+// configure reads the settings and contracts that are to be in force.
+func (k *Kernel) configure() error {
+	c, text, faults := LoadConfig(k.layout, k.opt.Sources, nil)
+	k.faults = faults
+	if c == nil {
+		errs := make([]error, len(faults))
+		for i, f := range faults {
+			errs[i] = f.Err
+		}
+		return &SettingError{errors.Join(errs...)}
+	}
+	k.config, k.ctext = c, text
+	return nil
+}
+
+// SettingError is a wrong setting at the start: exit 2.
+type SettingError struct{ Err error }
+
+func (e *SettingError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// bring recovers and starts watching.
+func (k *Kernel) bring() (err error) {
+	if k.journal, err = journal.Create(k.layout, k.disk, k.config.Settings.SegmentMaxBytes); err != nil {
+		return err
+	}
+	if k.set, err = lanes.New(k.layout, lanes.Options{Watch: !k.opt.Manual, Now: k.opt.Clock.Now}); err != nil {
+		return fmt.Errorf("looking at the board: %w", err)
+	}
+	k.durable = readDurable(k.layout.Durable())
+	k.now.Store(int64(k.journal.Next()))
+	rec := &recovery{k: k}
+	if err := rec.run(); err != nil {
+		return errors.Join(err, k.set.Close(), k.journal.Close())
+	}
+	last := k.journal.Last()
+	k.stamps = newStamps(k.opt.Clock, last.Time, last.ElapsedMS)
+	k.sync = newSyncer(k.layout, k.disk, k.config.Settings.SyncInterval, k.journal.Next(), k.durable)
+	k.restore(rec)
+	k.work.init(k)
+	if err := k.set.Start(); err != nil {
+		return errors.Join(fmt.Errorf("watching the board: %w", err), k.abandon())
+	}
+	if err := rec.finish(); err != nil {
+		return errors.Join(err, k.abandon())
+	}
+	return nil
+}
+
+// restore hands the tails to lanes, which finds out what changed.
+func (k *Kernel) restore(rec *recovery) {
+	recs := rec.sorted()
+	saved := make([]lanes.Saved, len(recs))
+	for i, r := range recs {
+		saved[i] = r.Saved
+	}
+	for i, t := range k.set.Restore(saved) {
+		r := recs[i]
+		n := k.tails.add(k.layout, t, r.Stage)
+		n.first, n.born, n.last, n.copied, n.warned = r.First, r.Born, r.Last, r.Copied, r.Warned
+		n.scanned = t.Offset()
+		if r.Stage == active && n.born != 0 {
+			k.tails.sooner(k.opt.Clock.Now())
+		}
+	}
+	clear(k.tails.dirty) // lanes says which have more
+	k.fold.Heads(func(lane string, _ uint64, off int64) { k.set.Expect(lane, off) })
+}
+
+// readDurable is how many entries were known to be on disk.
+func readDurable(path string) uint64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	var d struct {
+		Seq *uint64 `json:"seq"`
+	}
+	if json.Unmarshal(b, &d) != nil || d.Seq == nil {
+		return 0
+	}
+	return *d.Seq + 1
+}
+
+// configOf reads a recorded configuration, once.
+func (k *Kernel) configOf(version func() string) func(string) (*Config, error) {
+	var mu sync.Mutex
+	known := map[string]*Config{k.config.SHA256: k.config}
+	return func(sum string) (*Config, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if c := known[sum]; c != nil {
+			return c, nil
+		}
+		text, err := k.cas.Get(sum)
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration in force: %w", err)
+		}
+		c, err := configFrom(text, version())
+		if err == nil {
+			known[sum] = c
+		}
+		return c, err
+	}
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,403 @@
+package blackboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
+	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
+)
+
+// recovery brings the state from the newest snapshot to the journal's end.
+type recovery struct {
+	k      *Kernel
+	refold refolder
+	recs   map[segmentKey]*tailRecord
+	before journal.Cursor // of the entry at hand
+	prev   journal.Entry  // the entry before it
+	some   bool
+	build  string // version of the run at hand
+	notes  []pendingNote
+	cutAt  *cut
+}
+
+// run loads and refolds. It changes nothing but bytes that are missing on
+// owned lanes and renames that the journal promised.
+func (r *recovery) run() error {
+	k := r.k
+	r.recs = map[segmentKey]*tailRecord{}
+	r.refold = refolder{fold: k.fold, content: newContent(k.layout), uids: k.tails.uids,
+		configs: k.configOf(func() string { return r.build }), bad: r.bad, derived: r.derived}
+	defer r.refold.content.close()
+	from, err := r.load()
+	if err != nil {
+		return err
+	}
+	if err := r.skips(from); err != nil {
+		return err
+	}
+	r.before = from
+	_, err = journal.Scan(k.layout, from, func(e *journal.Entry, _ []byte, next journal.Cursor) error {
+		if err := r.entry(e); err != nil {
+			return err
+		}
+		r.before, r.prev, r.some = next, *e, true
+		return nil
+	})
+	if err != nil && !errors.Is(err, errCut) {
+		return err
+	}
+	if r.cutAt != nil {
+		if err := r.cut(); err != nil {
+			return err
+		}
+	}
+	return r.force()
+}
+
+// force settles which configuration is in force: where it is the one that the
+// board's files say, nothing needs to be journaled.
+func (r *recovery) force() error {
+	k := r.k
+	if r.refold.config == nil {
+		return nil
+	}
+	k.force = r.refold.config.SHA256
+	if k.force == k.config.SHA256 {
+		k.ctext = nil
+	}
+	return nil
+}
+
+// load puts the newest good snapshot back.
+func (r *recovery) load() (journal.Cursor, error) {
+	k := r.k
+	if k.journal.Next() == 0 {
+		return journal.Cursor{}, nil
+	}
+	st := k.snaps.files.load(func(h snapHeader) bool { return k.fits(h) })
+	if st == nil {
+		return journal.Cursor{}, nil
+	}
+	h := st.header
+	if h.Fold != k.fold.Version() && h.Seq < k.journal.Next() {
+		return journal.Cursor{}, fmt.Errorf("bringing the board up: %d journal entries were folded by fold version %d, this build has %d: run version %s's `stigmergy up --once` and try again: %w",
+			k.journal.Next()-h.Seq, h.Fold, k.fold.Version(), h.Version, ErrOtherBuild)
+	}
+	for key, value := range st.keys {
+		k.fold.Load(key, value)
+	}
+	for i := range st.tails {
+		t := &st.tails[i]
+		r.recs[segmentKey{t.Lane, t.Segment}] = t
+	}
+	for lane, n := range h.Lanes {
+		k.tails.last[lane] = n
+	}
+	for lane, uid := range h.UIDs {
+		k.tails.uids[lane] = uid
+	}
+	for _, key := range h.Told {
+		k.told[key] = true
+	}
+	k.epoch = h.PowerEpoch
+	k.snaps.since, k.snaps.full, k.snaps.chain = h.Seq, max(st.full, 1), st.chain
+	r.build, r.some = h.Version, true
+	r.prev, _, _ = journal.Before(k.layout, h.Cursor)
+	c, err := r.refold.configs(h.Config)
+	if err != nil {
+		return h.Cursor, err
+	}
+	return h.Cursor, r.refold.use(c)
+}
+
+// fits says whether a snapshot is of this board and of this journal.
+func (k *Kernel) fits(h snapHeader) bool {
+	if h.BoardID != k.id || h.Seq > k.journal.Next() {
+		return false
+	}
+	e, ok, err := journal.Before(k.layout, h.Cursor)
+	return err == nil && ok && e.Seq+1 == h.Seq && entrySum(&e) == h.Last
+}
+
+// skips tells the fold beforehand which handlers failed where.
+func (r *recovery) skips(from journal.Cursor) error {
+	_, err := journal.Scan(r.k.layout, from, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if e.Kind == journal.Note && e.Note == "skip" {
+			r.k.fold.Skip(e.Handler, e.Position)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.aside()
+}
+
+// aside reads what a run wrote that had to end because a handler hung.
+func (r *recovery) aside() error {
+	b, err := os.ReadFile(r.k.layout.Private("skip"))
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading which handler hung: %w", err)
+	}
+	handler, position, ok := strings.Cut(strings.TrimSpace(string(b)), " ")
+	if !ok {
+		return nil
+	}
+	r.k.fold.Skip(handler, position)
+	r.notes = append(r.notes, pendingNote{"skip", journal.Entry{Handler: handler, Position: position, Reason: "it took longer than handler.deadline"}})
+	return nil
+}
+
+func (r *recovery) entry(e *journal.Entry) error {
+	k := r.k
+	if e.Seq != r.prev.Seq+1 && r.some {
+		return fmt.Errorf("reading the journal: entry %d follows entry %d: run `stigmergy doctor`", e.Seq, r.prev.Seq)
+	}
+	switch e.Kind {
+	case journal.Open:
+		r.build = e.Version
+		if e.Fold != k.fold.Version() {
+			return fmt.Errorf("bringing the board up: entry %d begins a run of fold version %d, this build has %d: run version %s's `stigmergy up --once` and try again: %w", e.Seq, e.Fold, k.fold.Version(), e.Version, ErrOtherBuild)
+		}
+		if r.refold.config == nil {
+			return nil // folded nothing: its configuration comes next
+		}
+	case journal.Input:
+		r.took(e)
+		k.stats.Refolded += e.To - e.From
+	case journal.Rotate:
+		if err := r.rotated(e); err != nil {
+			return err
+		}
+	case journal.Note:
+		r.noted(e)
+	case journal.Cut:
+		k.epoch = e.PowerEpoch
+	}
+	return r.refold.entry(e)
+}
+
+func (r *recovery) took(e *journal.Entry) {
+	key := segmentKey{e.Lane, e.Segment}
+	t := r.recs[key]
+	if t == nil {
+		t = &tailRecord{Saved: lanes.Saved{Lane: e.Lane, Segment: e.Segment, Path: contracts.EscapeLane(layout.LaneRel(e.Lane))}, First: r.before, Born: e.Time}
+		t.Base = r.refold.content.bases[key]
+		r.recs[key] = t
+	}
+	if t.Born == 0 {
+		t.Born, t.First = e.Time, r.before
+	}
+	// Size and ctime are no longer those of the snapshot: compare in any case.
+	t.Mark = lanes.Mark{Offset: e.To}
+	t.Last, t.Warned = e.Time, false
+	r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Segment)
+}
+
+// rotated does the rename that a rotate entry promised, if a crash came first.
+func (r *recovery) rotated(e *journal.Entry) error {
+	k := r.k
+	if e.Base != 0 { // after a cut the file stays, the segment ends in it
+		r.ended(e)
+		return nil
+	}
+	key := segmentKey{e.Lane, e.Segment}
+	from := k.layout.Lane(e.Lane)
+	if t := r.recs[key]; t != nil {
+		if raw, err := contracts.UnescapeLane(t.Path); err == nil {
+			from = k.layout.Dir + "/" + raw
+		}
+		t.Path = contracts.EscapeLane(layout.SegmentRel(e.Lane, e.Segment))
+		t.Stage, t.Copied = draining, t.Base == 0
+	}
+	if layout.Owned(e.Lane) {
+		if err := k.pub.forget(e.Lane); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{k.layout.Segment(e.Lane, e.Segment), k.layout.Archive(e.Lane, e.Segment)} {
+		if _, err := os.Lstat(path); err == nil {
+			return nil
+		}
+	}
+	return k.moveAway(context.Background(), from, e.Lane, e.Segment)
+}
+
+// ended notes that a segment is over although its file is not ours.
+func (r *recovery) ended(e *journal.Entry) {
+	if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil && t.Stage == active {
+		t.Stage = draining
+	}
+}
+
+func (r *recovery) noted(e *journal.Entry) {
+	k := r.k
+	switch e.Note {
+	case "replaced", "renamed", "deleted", "truncated":
+		if e.Reason == "gone" {
+			delete(r.recs, segmentKey{e.Lane, e.Segment})
+		} else {
+			r.ended(e)
+		}
+		k.tails.last[e.Lane] = max(k.tails.last[e.Lane], e.Segment)
+	case "unfinished":
+		if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil {
+			t.Warned = true
+		}
+	case "not_a_lane", "unreadable":
+		k.told[e.Note+" "+e.Path] = true
+	case "bad_contract", "bad_setting":
+		k.told[e.Note+" "+e.Path+" "+e.Detail] = true
+	}
+}
+
+// bad decides what it means that an entry's bytes are missing or others.
+func (r *recovery) bad(e *journal.Entry, err error) error {
+	k := r.k
+	if k.bootOf(r) != k.boot && e.Seq >= k.durable {
+		r.cutAt = &cut{seq: e.Seq, cursor: r.before, last: r.prev, some: r.some}
+		return errCut
+	}
+	r.notes = append(r.notes, pendingNote{"destroyed", journal.Entry{Lane: e.Lane, Segment: e.Segment, From: e.From, To: e.To, Detail: clip(err.Error())}})
+	return nil
+}
+
+// derived brings an owned lane's bytes to what the fold made.
+func (r *recovery) derived(e *journal.Entry, b []byte) error {
+	k := r.k
+	if b == nil { // its cause is gone: the lane's bytes are all there is
+		k.fold.SetHead(e.Lane, e.Segment, e.To)
+		return nil
+	}
+	same, err := r.refold.content.equal(e.Lane, e.Segment, e.From, b)
+	if err != nil && !missing(err) {
+		return err
+	}
+	if same {
+		return nil
+	}
+	k.log.Info("writing derived lines again", "lane", e.Lane, "segment", e.Segment, "from", e.From, "to", e.To)
+	return k.rewrite(e, b)
+}
+
+// rewrite puts derived bytes at their place in whatever file holds them.
+func (k *Kernel) rewrite(e *journal.Entry, b []byte) error {
+	if _, err := os.Lstat(k.layout.Archive(e.Lane, e.Segment)); err == nil {
+		return fmt.Errorf("recovering lane %s, segment %d: its archive does not hold the bytes from %d to %d: run `stigmergy archive check`", e.Lane, e.Segment, e.From, e.To)
+	}
+	rel := layout.LaneRel(e.Lane)
+	if _, err := os.Lstat(k.layout.Segment(e.Lane, e.Segment)); err == nil {
+		rel = layout.SegmentRel(e.Lane, e.Segment)
+	}
+	f, err := k.pub.open(rel)
+	if err != nil {
+		return fmt.Errorf("recovering lane %s: %w", e.Lane, err)
+	}
+	_, err = k.disk.WriteAt(f, b, e.From)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("recovering lane %s at byte %d: %w", e.Lane, e.From, err)
+	}
+	return nil
+}
+
+// sorted are the tails, in order.
+func (r *recovery) sorted() []tailRecord {
+	out := make([]tailRecord, 0, len(r.recs))
+	for _, t := range r.recs {
+		out = append(out, *t)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Lane != out[j].Lane {
+			return out[i].Lane < out[j].Lane
+		}
+		return out[i].Segment < out[j].Segment
+	})
+	return out
+}
+
+// finish journals what recovery found out: derived entries that a crash left
+// out, then the notes.
+func (r *recovery) finish() error {
+	ctx, k := context.Background(), r.k
+	if err := r.publishRest(ctx); err != nil {
+		return err
+	}
+	if err := r.cutEntries(ctx); err != nil {
+		return err
+	}
+	if err := r.owned(ctx); err != nil {
+		return err
+	}
+	for _, n := range r.notes {
+		if err := k.note(ctx, n.kind, n.e); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(k.layout.Private("skip")); err != nil && !missing(err) {
+		return err
+	}
+	for _, f := range k.faults {
+		if err := k.faulty(ctx, f); err != nil {
+			return err
+		}
+	}
+	_, err := k.surprises(ctx)
+	return err
+}
+
+// publishRest publishes what was derived from the last entries and never
+// journaled.
+func (r *recovery) publishRest(ctx context.Context) error {
+	for len(r.refold.pending) > 0 {
+		cause := r.refold.pending[0].cause
+		var ds []Derived
+		for len(r.refold.pending) > 0 && r.refold.pending[0].cause == cause {
+			ds = append(ds, r.refold.pending[0].Derived)
+			r.refold.pending = r.refold.pending[1:]
+		}
+		if err := r.k.publish(ctx, &journal.Entry{Seq: cause}, &Step{Derived: ds}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owned looks at every owned lane: bytes behind its journaled end are foreign,
+// bytes missing before it were destroyed.
+func (r *recovery) owned(ctx context.Context) error {
+	k := r.k
+	type head struct {
+		lane string
+		seg  uint64
+		off  int64
+	}
+	var heads []head
+	k.fold.Heads(func(lane string, seg uint64, off int64) { heads = append(heads, head{lane, seg, off}) })
+	for _, h := range heads {
+		fi, err := os.Lstat(k.layout.Lane(h.lane))
+		if missing(err) && h.off == 0 || err == nil && fi.Mode().IsRegular() && fi.Size() == h.off {
+			continue
+		}
+		if err != nil && !missing(err) {
+			return err
+		}
+		o, err := k.pub.file(h.lane, h.seg, h.off)
+		if err != nil {
+			return fmt.Errorf("recovering lane %s: %w", h.lane, err)
+		}
+		if err := k.guardFully(ctx, h.lane, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package blackboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
+)
+
+// unfinishedAfter is how long a last line waits for its newline before that is
+// told.
+const unfinishedAfter = 60 * time.Second
+
+// ErrNothing says that a lane has nothing to rotate.
+var ErrNothing = errors.New("it has no active segment with a line in it")
+
+// Rotate ends a lane's active segment by command.
+func (k *Kernel) Rotate(ctx context.Context, lane string) (segment uint64, err error) {
+	if layout.Owned(lane) {
+		seg, off := k.fold.Head(lane)
+		if off == 0 {
+			return 0, fmt.Errorf("rotating lane %s: %w", lane, ErrNothing)
+		}
+		return seg, k.rotateOwned(ctx, lane, "command")
+	}
+	t := k.tails.active[lane]
+	if t == nil {
+		return 0, fmt.Errorf("rotating lane %s: %w", lane, ErrNothing)
+	}
+	if err := k.drain(ctx, t); err != nil {
+		return 0, err
+	}
+	if t.t.Offset() == 0 {
+		return 0, fmt.Errorf("rotating lane %s: %w", lane, ErrNothing)
+	}
+	return t.segment, k.rotate(ctx, t, "command")
+}
+
+// rotate ends a segment: the entry first, then the rename. Writers that hold
+// the file go on writing to it; it is drained until nobody does.
+func (k *Kernel) rotate(ctx context.Context, t *tail, reason string) error {
+	e := &journal.Entry{Kind: journal.Rotate, Lane: t.lane, Segment: t.segment, Next: k.tails.next(t.lane), To: t.t.Offset(), Reason: reason}
+	if err := k.record(ctx, e); err != nil {
+		return err
+	}
+	if err := k.moveAway(ctx, t.path(), t.lane, t.segment); err != nil {
+		return err
+	}
+	k.set.Renamed(t.t, layout.SegmentRel(t.lane, t.segment))
+	k.tails.end(t)
+	t.copied = t.t.Base == 0
+	// The number that was promised is given when the lane's file is there again.
+	k.tails.last[t.lane] = e.Next - 1
+	return k.apply(ctx, e)
+}
+
+// moveAway renames a lane's file to where rotated segments stand, never over
+// another file. One that is gone is no error: lanes will say so.
+func (k *Kernel) moveAway(ctx context.Context, from, lane string, segment uint64) error {
+	to := k.layout.Segment(lane, segment)
+	return k.insist(ctx, func() error {
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return fmt.Errorf("rotating lane %s: %w", lane, err)
+		}
+		err := k.disk.RenameNew(from, to)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("rotating lane %s, segment %d: %w", lane, segment, err)
+	})
+}
+
+// rotateOwned ends an owned lane's segment. Nobody but the daemon writes to
+// it, so nothing is to be drained.
+func (k *Kernel) rotateOwned(ctx context.Context, lane, reason string) error {
+	seg, off := k.fold.Head(lane)
+	e := &journal.Entry{Kind: journal.Rotate, Lane: lane, Segment: seg, Next: seg + 1, To: off, Reason: reason}
+	if err := k.record(ctx, e); err != nil {
+		return err
+	}
+	if err := k.pub.forget(lane); err != nil {
+		return fmt.Errorf("rotating lane %s: %w", lane, err)
+	}
+	k.set.Expect(lane, -1)
+	if err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg); err != nil {
+		return err
+	}
+	return k.apply(ctx, e)
+}
+
+// house does what is due without anything having changed: rotation by size
+// and age, unfinished lines, snapshots.
+func (k *Kernel) house(ctx context.Context) (bool, error) {
+	did := false
+	for t := range k.tails.full {
+		if k.mayRotate(t) {
+			did = true
+			if err := k.rotate(ctx, t, "size"); err != nil {
+				return did, err
+			}
+		} else {
+			delete(k.tails.full, t) // comes back with its next batch
+		}
+	}
+	now := k.opt.Clock.Now()
+	if !k.tails.scan.IsZero() && !now.Before(k.tails.scan) {
+		k.tails.scan = time.Time{}
+		for _, t := range k.tails.all {
+			rotated, err := k.aged(ctx, t, now)
+			if err != nil {
+				return did, err
+			}
+			did = did || rotated
+		}
+	}
+	k.snaps.due(k)
+	return did, nil
+}
+
+// mayRotate says whether a full segment may be rotated now: while somebody
+// still writes to an earlier one, only when it is four times as large.
+func (k *Kernel) mayRotate(t *tail) bool {
+	limit := k.config.Settings.SegmentMaxBytes
+	if t.stage != active || t.t.Offset() < limit {
+		return false
+	}
+	return t.t.Offset() >= 4*limit || !k.tails.held(t.lane)
+}
+
+// aged answers what time alone does to a tail, and asks to be called again
+// when something more will be due.
+func (k *Kernel) aged(ctx context.Context, t *tail, now time.Time) (bool, error) {
+	if !t.waiting.IsZero() && !t.warned {
+		at := t.waiting.Add(unfinishedAfter)
+		if now.Before(at) {
+			k.tails.sooner(at)
+		} else {
+			t.warned = true
+			return true, k.note(ctx, "unfinished", journal.Entry{Lane: t.lane, Segment: t.segment, From: t.t.Offset(), To: max(t.scanned, t.t.Offset()+1)})
+		}
+	}
+	set := k.config.Settings
+	if t.stage != active || t.born == 0 || layout.Worker(t.lane) || set.SegmentMaxAge == 0 || t.t.Offset() < set.SegmentMinBytes {
+		return false, nil
+	}
+	at := time.Unix(0, t.born).Add(set.SegmentMaxAge)
+	if now.Before(at) {
+		k.tails.sooner(at)
+		return false, nil
+	}
+	if k.tails.held(t.lane) {
+		k.tails.sooner(now.Add(time.Minute))
+		return false, nil
+	}
+	return true, k.rotate(ctx, t, "age")
+}
+
+// tick journals that timers are due, once every lane that changed before has
+// been read to its end.
+func (k *Kernel) tick(ctx context.Context) (bool, error) {
+	at, ok := k.fold.Due()
+	if !ok || at > k.stamps.now() {
+		k.deferred = 0
+		return false, nil
+	}
+	if k.stamps.now()-k.stamps.elapsed > time.Second.Milliseconds() && k.deferred == 0 {
+		k.set.Sweep()
+	}
+	if k.deferred < maxDeferred {
+		k.deferred++
+		found, err := k.look(ctx)
+		if err != nil || found || len(k.tails.dirty) > 0 {
+			return true, err
+		}
+	}
+	k.deferred = 0
+	return true, k.fact(ctx, &journal.Entry{Kind: journal.Tick})
+}
+
+// maxDeferred is how often a due timer waits for lanes that keep changing.
+const maxDeferred = 8

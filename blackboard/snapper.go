@@ -1,0 +1,109 @@
+package blackboard
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+
+	"stigmergy/blackboard/journal"
+)
+
+// refoldBytes is how much input lies between two snapshots: what a restart
+// folds again at most.
+const refoldBytes = 32 << 20
+
+// snapper takes snapshots beside the kernel.
+type snapper struct {
+	files snapshots
+	input int64  // bytes of input since the last one
+	since uint64 // seq of the newest file of the chain
+	chain int64  // bytes of its deltas
+	full  int64  // bytes of its full one; 0: there is none
+
+	mu     sync.Mutex
+	failed bool // the last one was not written: the next one is full
+	busy   bool
+	wg     sync.WaitGroup
+}
+
+// due takes a snapshot when enough came in since the last one.
+func (s *snapper) due(k *Kernel) {
+	s.mu.Lock()
+	busy := s.busy
+	s.mu.Unlock()
+	if s.input < refoldBytes || busy {
+		return
+	}
+	if err := s.save(k, false); err != nil {
+		k.log.Warn("taking a snapshot", "error", err)
+	}
+}
+
+// save takes a snapshot now; the last one of a run waits until it is written.
+func (s *snapper) save(k *Kernel, last bool) error {
+	if last {
+		s.wg.Wait()
+	}
+	s.mu.Lock()
+	all := s.failed || s.full == 0 || s.chain > max(s.full, 1<<20)
+	s.failed, s.busy = false, true
+	s.mu.Unlock()
+	h := k.header()
+	if !all {
+		h.Since = s.since
+	}
+	text, err := encodeSnapshot(h, k.tails.records(), all, k.fold.Dump)
+	if err != nil {
+		return err
+	}
+	s.input, s.since = 0, h.Seq
+	if all {
+		s.full, s.chain = int64(len(text)), 0
+	} else {
+		s.chain += int64(len(text))
+	}
+	if last {
+		return s.write(h, all, text)
+	}
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		if err := s.write(h, all, text); err != nil {
+			k.log.Warn("writing a snapshot", "error", err)
+		}
+	}()
+	return nil
+}
+
+func (s *snapper) write(h snapHeader, all bool, text []byte) error {
+	err := s.files.save(h, all, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed, s.busy = err != nil, false
+	return err
+}
+
+func (s *snapper) close() error {
+	s.wg.Wait()
+	return nil
+}
+
+// header is what a snapshot of now begins with.
+func (k *Kernel) header() snapHeader {
+	last := k.journal.Last()
+	h := snapHeader{
+		V: 1, BoardID: k.id, BootID: k.boot, Fold: k.fold.Version(), Version: k.opt.Version,
+		Config: k.force, Seq: k.journal.Next(), ElapsedMS: last.ElapsedMS, PowerEpoch: k.epoch,
+		Cursor: k.journal.End(), Last: entrySum(&last), Lanes: k.tails.last, UIDs: k.tails.uids,
+	}
+	for key := range k.told {
+		h.Told = append(h.Told, key)
+	}
+	return h
+}
+
+// entrySum names an entry by its line.
+func entrySum(e *journal.Entry) string {
+	sum := sha256.Sum256(e.Append(nil))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,213 @@
+package blackboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+
+	"stigmergy/blackboard/durable"
+	"stigmergy/blackboard/layout"
+)
+
+// syncer brings to the disk what the kernel wrote, beside it, and says how far
+// that has come: .stigmergy/durable names the last seq whose sources, entry
+// and owned bytes are there.
+type syncer struct {
+	layout   layout.Layout
+	disk     *durable.Disk
+	interval time.Duration
+	file     *os.File // durable
+
+	mu     sync.Mutex
+	dirty  map[string]bool // paths
+	seq    uint64          // committed: entries below it are written
+	synced uint64          // entries below it are on disk
+	stale  bool            // what an earlier run wrote may not be on disk
+	failed error           // for ever: a failed fsync says nothing of what stands
+	cond   *sync.Cond
+	wake   chan struct{}
+	quit   chan struct{}
+	done   chan struct{}
+}
+
+// maxFiles is how many files are synced one by one; more take one syncfs.
+const maxFiles = 64
+
+// newSyncer begins where the board stands: next is the seq to come, durable
+// what is known to be on disk.
+func newSyncer(l layout.Layout, disk *durable.Disk, interval time.Duration, next, durable uint64) *syncer {
+	s := &syncer{layout: l, disk: disk, interval: interval, dirty: map[string]bool{}, seq: next, synced: durable, stale: durable < next,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	s.cond = sync.NewCond(&s.mu)
+	go s.loop()
+	return s
+}
+
+// mark says that entries below seq are written, and to which files.
+func (s *syncer) mark(seq uint64, paths ...string) {
+	s.mu.Lock()
+	for _, p := range paths {
+		s.dirty[p] = true
+	}
+	s.seq = max(s.seq, seq)
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *syncer) loop() {
+	defer close(s.done)
+	timer := time.NewTimer(0)
+	<-timer.C
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-s.wake:
+		}
+		timer.Reset(s.interval)
+		select {
+		case <-s.quit:
+			return
+		case <-timer.C:
+		}
+		_ = s.flush() // kept in failed
+	}
+}
+
+// flush syncs what is dirty now.
+func (s *syncer) flush() error {
+	s.mu.Lock()
+	if s.failed != nil || len(s.dirty) == 0 && s.seq == s.synced {
+		defer s.mu.Unlock()
+		return s.failed
+	}
+	paths, seq := s.dirty, s.seq
+	s.dirty = map[string]bool{}
+	s.mu.Unlock()
+
+	err := s.sync(paths)
+	if err == nil {
+		err = s.write(seq)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && s.failed == nil {
+		s.failed = &DiskError{Doing: "syncing the board", Err: err}
+	}
+	if err == nil {
+		s.synced = max(s.synced, seq)
+	}
+	s.cond.Broadcast()
+	return s.failed
+}
+
+func (s *syncer) sync(paths map[string]bool) error {
+	if len(paths) > maxFiles || s.stale {
+		err := s.disk.SyncFS(s.layout.Dir)
+		s.stale = s.stale && err != nil
+		return err
+	}
+	names := make([]string, 0, len(paths))
+	for p := range paths {
+		names = append(names, p)
+	}
+	sort.Strings(names)
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, p := range names {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			errs[i] = s.syncFile(p)
+		}()
+	}
+	wg.Wait()
+	err := errors.Join(errs...)
+	if errors.Is(err, fs.ErrNotExist) { // renamed meanwhile, by us or by others
+		return s.disk.SyncFS(s.layout.Dir)
+	}
+	return err
+}
+
+func (s *syncer) syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) {
+		return fs.ErrNotExist // no longer the file that was read
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.disk.Sync(f), f.Close())
+}
+
+// write notes how far the disk has come. One sector, written in place: a torn
+// one reads as nothing, which only asks for more care at recovery.
+func (s *syncer) write(seq uint64) error {
+	if s.file == nil {
+		f, err := os.OpenFile(s.layout.Durable(), os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		s.file = f
+	}
+	text := fmt.Sprintf("{\"seq\":%d}", seq-1)
+	_, err := s.disk.WriteAt(s.file, []byte(fmt.Sprintf("%-63s\n", text)), 0)
+	return err
+}
+
+// wait blocks until every entry below seq is on disk.
+func (s *syncer) wait(ctx context.Context, seq uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stop := context.AfterFunc(ctx, s.cond.Broadcast)
+	defer stop()
+	for s.synced < seq && s.failed == nil && ctx.Err() == nil {
+		s.cond.Wait()
+	}
+	if s.failed == nil && s.synced < seq {
+		return ctx.Err()
+	}
+	return s.failed
+}
+
+// err is why syncing failed.
+func (s *syncer) err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+func (s *syncer) close() error {
+	close(s.quit)
+	<-s.done
+	err := s.flush()
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+	}
+	return err
+}
+
+// DiskError is a disk that failed: exit 74.
+type DiskError struct {
+	Doing string
+	Err   error
+}
+
+func (e *DiskError) Error() string {
+	return fmt.Sprintf("%s: %v; nothing more is acknowledged: check the disk, then start again", e.Doing, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *DiskError) Unwrap() error { return e.Err }

@@ -1,0 +1,182 @@
+package blackboard
+
+import (
+	"sort"
+	"time"
+
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
+	"stigmergy/blackboard/layout"
+)
+
+// stage is where a segment is in its life.
+type stage uint8
+
+const (
+	active   stage = iota // the lane's file: writers append to it
+	draining              // ended, but somebody may still write to it
+	sealed                // nobody can; being hashed and compressed
+)
+
+// tail is one segment that is being taken in.
+type tail struct {
+	t       *lanes.Tail
+	lane    string
+	segment uint64
+	stage   stage
+	board   layout.Layout
+
+	first   journal.Cursor // before the entry that took in its first bytes
+	born    int64          // time of that entry, ns
+	last    int64          // time of the newest entry, ns
+	copied  bool           // its bytes stand in a file of our own, not under t.Path
+	scanned int64          // no newline between the offset and here
+	long    *longScan      // of a line beyond max_line, up to scanned
+
+	waiting time.Time // since when an unfinished last line waits
+	warned  bool      // board.alert unfinished was said for it
+}
+
+// tailRecord is a tail in a snapshot.
+type tailRecord struct {
+	lanes.Saved
+	Stage  stage          `json:"stage,omitempty"`
+	First  journal.Cursor `json:"first"`
+	Born   int64          `json:"born,omitempty"`
+	Last   int64          `json:"last,omitempty"`
+	Copied bool           `json:"copied,omitempty"`
+	Warned bool           `json:"warned,omitempty"`
+}
+
+func (t *tail) key() segmentKey { return segmentKey{t.lane, t.segment} }
+func (t *tail) uid() uint32     { return t.t.UID() }
+func (t *tail) path() string    { return t.board.Dir + "/" + t.t.Path }
+
+func (t *tail) record() tailRecord {
+	return tailRecord{Saved: t.t.Save(), Stage: t.stage, First: t.first, Born: t.born, Last: t.last, Copied: t.copied, Warned: t.warned}
+}
+
+// took notes that an entry took in bytes of the tail.
+func (t *tail) took(k *Kernel, e *journal.Entry) {
+	if t.born == 0 {
+		t.born, t.first = e.Time, k.journal.Before()
+	}
+	t.last = e.Time
+	t.scanned, t.long, t.waiting, t.warned = e.To, nil, time.Time{}, false
+}
+
+// tails are all of them.
+type tails struct {
+	all    map[segmentKey]*tail
+	active map[string]*tail  // by lane
+	last   map[string]uint64 // highest segment number ever given, by lane
+	uids   map[string]uint32 // whose file a lane is, where not the daemon's
+	dirty  map[*tail]bool
+	full   map[*tail]bool // to be looked at for rotation
+	scan   time.Time      // when to look at all of them next
+}
+
+func newTails() tails {
+	return tails{all: map[segmentKey]*tail{}, active: map[string]*tail{}, last: map[string]uint64{},
+		uids: map[string]uint32{}, dirty: map[*tail]bool{}, full: map[*tail]bool{}}
+}
+
+// next gives a lane its next segment number.
+func (s *tails) next(lane string) uint64 {
+	s.last[lane]++
+	return s.last[lane]
+}
+
+// add begins to take in a tracked file.
+func (s *tails) add(l layout.Layout, t *lanes.Tail, st stage) *tail {
+	n := &tail{t: t, lane: t.Lane, segment: t.Segment, stage: st, board: l}
+	s.all[n.key()] = n
+	s.last[n.lane] = max(s.last[n.lane], n.segment)
+	if st == active {
+		s.active[n.lane] = n
+	}
+	s.dirty[n] = true
+	return n
+}
+
+// end makes a tail's segment one that is over.
+func (s *tails) end(t *tail) {
+	if t.stage == active {
+		t.stage = draining
+	}
+	if s.active[t.lane] == t {
+		delete(s.active, t.lane)
+	}
+	delete(s.full, t)
+}
+
+// drop forgets a tail.
+func (s *tails) drop(t *tail) {
+	s.end(t)
+	delete(s.all, t.key())
+	delete(s.dirty, t)
+}
+
+// take gives the dirty tails in the order of lanes and segments.
+func (s *tails) take() []*tail {
+	if len(s.dirty) == 0 {
+		return nil
+	}
+	out := make([]*tail, 0, len(s.dirty))
+	for t := range s.dirty {
+		out = append(out, t)
+	}
+	clear(s.dirty)
+	if len(out) > 1 {
+		sort.Slice(out, func(i, j int) bool {
+			if out[i].lane != out[j].lane {
+				return out[i].lane < out[j].lane
+			}
+			return out[i].segment < out[j].segment
+		})
+	}
+	return out
+}
+
+// of finds the tail of a tracked file.
+func (s *tails) of(t *lanes.Tail) *tail {
+	if t == nil {
+		return nil
+	}
+	return s.all[segmentKey{t.Lane, t.Segment}]
+}
+
+// draining says whether a lane has an earlier segment that somebody may still
+// write to.
+func (s *tails) held(lane string) bool {
+	for k, t := range s.all {
+		if k.lane == lane && t.stage == draining {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *tails) records() []tailRecord {
+	out := make([]tailRecord, 0, len(s.all))
+	for _, t := range s.all {
+		out = append(out, t.record())
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Lane != out[j].Lane {
+			return out[i].Lane < out[j].Lane
+		}
+		return out[i].Segment < out[j].Segment
+	})
+	return out
+}
+
+// due is when all tails are to be looked at next.
+func (s *tails) due() time.Time { return s.scan }
+
+// sooner asks for a look at all tails no later than at.
+func (s *tails) sooner(at time.Time) {
+	if s.scan.IsZero() || at.Before(s.scan) {
+		s.scan = at
+	}
+}
