@@ -193,13 +193,17 @@ func TestDoors(t *testing.T) {
 // TestHands: what is not done below cli and daemon, and what nobody does.
 func TestHands(t *testing.T) {
 	for _, s := range sources(t) {
+		packages := map[string]bool{}
+		for name := range imports(s) {
+			packages[path.Base(name)] = true
+		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)
 			if !ok {
 				return true
 			}
 			pkg, ok := sel.X.(*ast.Ident)
-			if !ok || pkg.Obj != nil { // a variable that is called like a package
+			if !ok || !packages[pkg.Name] { // a variable that is called like a package
 				return true
 			}
 			switch call := pkg.Name + "." + sel.Sel.Name; {
@@ -273,50 +277,89 @@ func globals(t *testing.T, s *source, vars map[string]string) {
 	}
 }
 
-// changed finds assignments to package variables and to their parts. A local
-// variable of the same name is told apart by its declaration.
+// changed finds assignments to package variables and to their parts.
 func changed(t *testing.T, s *source, vars map[string]string) {
-	tell := func(n ast.Node, x ast.Expr) {
-		for {
-			switch y := x.(type) {
-			case *ast.IndexExpr:
-				x = y.X
-				continue
-			case *ast.SelectorExpr:
-				x = y.X
-				continue
-			case *ast.StarExpr:
-				x = y.X
-				continue
-			case *ast.Ident:
-				if at, global := vars[y.Name]; global && (y.Obj == nil || isFileScope(s, y.Obj)) {
-					t.Errorf("%s: %s (declared at %s) is changed: state belongs to a value that somebody owns", s.at(n), y.Name, at)
+	for _, d := range s.file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Body == nil {
+			continue
+		}
+		local := locals(f)
+		tell := func(x ast.Expr) {
+			name := root(x)
+			if at, global := vars[name]; global && !local[name] {
+				t.Errorf("%s: %s (declared at %s) is changed: state belongs to a value that somebody owns", s.at(x), name, at)
+			}
+		}
+		ast.Inspect(f.Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				if n.Tok != token.DEFINE {
+					for _, l := range n.Lhs {
+						tell(l)
+					}
+				}
+			case *ast.IncDecStmt:
+				tell(n.X)
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "delete" || f.Name == "clear") && len(n.Args) > 0 {
+					tell(n.Args[0])
 				}
 			}
-			return
+			return true
+		})
+	}
+}
+
+// root is the name that an expression like a.b[c].d begins with.
+func root(x ast.Expr) string {
+	for {
+		switch y := x.(type) {
+		case *ast.IndexExpr:
+			x = y.X
+		case *ast.SelectorExpr:
+			x = y.X
+		case *ast.StarExpr:
+			x = y.X
+		case *ast.Ident:
+			return y.Name
+		default:
+			return ""
 		}
 	}
-	ast.Inspect(s.file, func(n ast.Node) bool {
+}
+
+// locals are the names that a function declares anywhere in itself.
+func locals(f *ast.FuncDecl) map[string]bool {
+	out := map[string]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
+		case *ast.Field:
+			for _, name := range n.Names {
+				out[name.Name] = true
+			}
+		case *ast.ValueSpec:
+			for _, name := range n.Names {
+				out[name.Name] = true
+			}
 		case *ast.AssignStmt:
-			if n.Tok != token.DEFINE {
+			if n.Tok == token.DEFINE {
 				for _, l := range n.Lhs {
-					tell(n, l)
+					out[root(l)] = true
 				}
 			}
-		case *ast.IncDecStmt:
-			tell(n, n.X)
-		case *ast.CallExpr:
-			if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "delete" || f.Name == "clear") && len(n.Args) > 0 {
-				tell(n, n.Args[0])
+		case *ast.RangeStmt:
+			if n.Tok == token.DEFINE {
+				for _, x := range []ast.Expr{n.Key, n.Value} {
+					if x != nil {
+						out[root(x)] = true
+					}
+				}
 			}
 		}
 		return true
 	})
-}
-
-func isFileScope(s *source, o *ast.Object) bool {
-	return s.file.Scope.Lookup(o.Name) == o
+	return out
 }
 
 // TestSizes: files of at most 400 lines, functions of at most 60.

@@ -17,10 +17,9 @@ import (
 
 // disk is a loop image on a tmpfs whose power can be cut.
 type disk struct {
-	t       *testing.T
-	image   string
-	at      string
-	mounted bool
+	t     *testing.T
+	image string
+	at    string
 }
 
 func newDisk(t *testing.T, fs string) *disk {

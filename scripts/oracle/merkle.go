@@ -11,13 +11,6 @@ type tree struct {
 	n     int64
 }
 
-func leaf(b []byte) [32]byte {
-	h := sha256.New()
-	h.Write([]byte{0})
-	h.Write(b)
-	return [32]byte(h.Sum(nil))
-}
-
 func node(l, r [32]byte) [32]byte {
 	h := sha256.New()
 	h.Write([]byte{1})

@@ -11,11 +11,9 @@ import (
 
 // truth is what the writers know: how often each line was acknowledged.
 type truth struct {
-	lines  map[[32]byte]*known
-	torn   [][]byte // lines in flight when their writer died
-	extra  []string // lines on the board that nobody wrote
-	glued  int
-	maxLen int
+	lines map[[32]byte]*known
+	torn  [][]byte // lines in flight when their writer died
+	extra []string // lines on the board that nobody wrote
 }
 
 type known struct {
@@ -90,12 +88,10 @@ func (t *truth) saw(l line, quarantined bool, recovered []byte) {
 	if recovered != nil {
 		if k := t.lines[sha256.Sum256(recovered)]; k != nil {
 			k.count(false)
-			t.glued++
 			return
 		}
 	}
 	if quarantined && t.isTorn(l.text) {
-		t.glued++
 		return
 	}
 	t.extra = append(t.extra, string(l.text[:min(len(l.text), 100)]))
