@@ -23,9 +23,10 @@ type Options struct {
 	Clock   Clock         // nil: the machine's
 	Disk    *durable.Disk // nil: no fail points
 	Log     *slog.Logger
-	Version string // of the build, for open entries
-	Once    bool   // a disk that fails ends the run instead of pausing it
-	Manual  bool   // no watches and no sweeps of its own: tests crank
+	Version string   // of the build, for open entries
+	Once    bool     // a disk that fails ends the run instead of pausing it
+	Workers []Worker // for effects of kinds that the kernel does not know
+	Manual  bool     // no watches and no sweeps of its own: tests crank
 }
 
 // Kernel runs a board. Open it, then Run it; everything it does, but for

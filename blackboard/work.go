@@ -52,6 +52,7 @@ type job struct {
 	Effect
 	seg     segmentJob
 	running bool
+	foreign bool // a worker of another room does it
 	tries   int
 	next    time.Time // not before
 }
@@ -200,9 +201,40 @@ func (w *workers) begin(ctx context.Context, j *job) error {
 	case "archive.archived":
 		w.archive(j)
 	default:
-		j.running = true // a worker of another room does it
+		w.lend(j)
 	}
 	return nil
+}
+
+// lend gives an effect to the worker that knows its kind.
+func (w *workers) lend(j *job) {
+	j.running, j.foreign = true, true
+	for _, other := range w.k.opt.Workers {
+		for _, kind := range other.Kinds() {
+			if kind == j.Kind {
+				w.wg.Add(1)
+				go w.work(other, j, uint64(w.k.now.Load()))
+				return
+			}
+		}
+	}
+	w.k.log.Error("nobody does effects of this kind", "key", j.Key, "kind", j.Kind)
+}
+
+// work lets a worker do an effect once its cause cannot be lost any more.
+func (w *workers) work(other Worker, j *job, seq uint64) {
+	defer w.wg.Done()
+	err := w.k.sync.wait(w.ctx, seq)
+	if err == nil {
+		err = other.Do(w.ctx, j.Effect, func(lane string, line []byte) error {
+			return w.k.Do(w.ctx, func() error {
+				return w.k.insist(w.ctx, func() error { return w.k.AppendWorker(lane, line) })
+			})
+		})
+	}
+	if err != nil && w.ctx.Err() == nil {
+		w.post(func(context.Context) error { w.later(j, err); return nil })
+	}
 }
 
 // later tries a job again, after longer and longer pauses.
