@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"strings"
 )
 
@@ -97,22 +98,37 @@ func uriReference(s string) string {
 	var out []byte
 	for i := range len(s) {
 		c := s[i]
-		ok := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(legal, c) >= 0
-		switch {
-		case c == '%':
+		ok := alphanumeric(c) || strings.IndexByte(legal, c) >= 0
+		switch c {
+		case '%':
 			ok = hex2(s[i+1:])
-		case c == '#':
+		case '#':
 			ok = i == hash
-		case c == ':':
-			ok = i == scheme || strings.ContainsAny(s[:i], "/?#") || scheme > 0
+		case ':':
+			ok = scheme > 0 || strings.ContainsAny(s[:i], "/?#")
 		}
-		if ok {
-			out = append(out, c)
-			continue
-		}
-		out = append(out, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
+		out = appendPercent(out, c, ok)
+	}
+	if _, err := url.Parse(string(out)); err == nil {
+		return string(out)
+	}
+	out = out[:0] // what looks like a host or a port is none: all of it is a path
+	for i := range len(s) {
+		out = appendPercent(out, s[i], alphanumeric(s[i]) || strings.IndexByte("-._~", s[i]) >= 0)
 	}
 	return string(out)
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+}
+
+func appendPercent(dst []byte, c byte, plain bool) []byte {
+	if plain {
+		return append(dst, c)
+	}
+	const hex = "0123456789ABCDEF"
+	return append(dst, '%', hex[c>>4], hex[c&15])
 }
 
 // schemeLen is the length of the scheme that a URI begins with, 0 if it has
@@ -120,11 +136,10 @@ func uriReference(s string) string {
 func schemeLen(s string) int {
 	for i := range len(s) {
 		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
 		switch {
 		case c == ':':
 			return i
-		case !letter && (i == 0 || !('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.')):
+		case i == 0 && '0' <= c && c <= '9', !alphanumeric(c) && (i == 0 || c != '+' && c != '-' && c != '.'):
 			return 0
 		}
 	}

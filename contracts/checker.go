@@ -89,10 +89,8 @@ func checkFields(ev *Event) *Refusal {
 	if !plainAttributes(ev) {
 		errs = attributeErrors(ev)
 	}
-	if t, ok := any(ev.Topic).(interface {
-		Check(line []byte, env *Envelope) []FieldError
-	}); ok && ev.Topic != nil {
-		errs = append(errs, t.Check(ev.Line, &ev.Env)...)
+	if ev.Topic != nil {
+		errs = append(errs, ev.Topic.Check(ev.Line, &ev.Env)...)
 	}
 	if len(errs) == 0 {
 		return nil

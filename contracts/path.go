@@ -95,7 +95,7 @@ func (e *Event) each(keys []string, fn func(Value) bool) {
 		return
 	}
 	if e.Env.extensions() {
-		if v := member(e.Line, 0, keys[0]); v.Exists() {
+		if v := member(e.Line, bomLen(e.Line), keys[0]); v.Exists() {
 			eachAt(v, keys[1:], fn)
 			return
 		}

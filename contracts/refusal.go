@@ -1,5 +1,11 @@
 package contracts
 
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
 // Reason says in one word why a line is refused; the words are those of
 // board.quarantined.
 type Reason string
@@ -40,7 +46,8 @@ type Refusal struct {
 	Contract string       `json:"contract,omitempty"`
 }
 
-// Error puts the refusal in one line: the reason and its first error.
+// Error puts the refusal in one line, without control characters: the reason and
+// its first error.
 func (r *Refusal) Error() string {
 	if len(r.Errors) == 0 {
 		return string(r.Reason)
@@ -54,5 +61,22 @@ func (r *Refusal) Error() string {
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
-	return s
+	return printable(s)
+}
+
+// printable is s with everything that a terminal would not print as an escape.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		q := strconv.QuoteRuneToASCII(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
 }

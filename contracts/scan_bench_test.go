@@ -3,13 +3,14 @@ package contracts
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/tidwall/gjson"
 )
 
 func benchLines(b *testing.B) (lines [][]byte, mean int64) {
-	raw, err := os.ReadFile("/tmp/contracts-gen/seg-00000.jsonl")
+	raw, err := os.ReadFile(filepath.Join(corpus(b, "20000"), "seg-00000.jsonl"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -39,5 +40,46 @@ func BenchmarkGjson(b *testing.B) {
 			b.Fatal("invalid")
 		}
 		gjson.ParseBytes(line).ForEach(func(k, v gjson.Result) bool { n += len(v.Raw); return true })
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	lines, mean := benchLines(b)
+	b.SetBytes(mean)
+	b.ReportAllocs()
+	c := Checker{Registry: Builtin(), MaxLine: 1 << 20}
+	var ev Event
+	for i := 0; b.Loop(); i++ {
+		if r := c.Check(lines[i%len(lines)], &ev); r != nil {
+			b.Fatal(r)
+		}
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	lines, _ := benchLines(b)
+	b.ReportAllocs()
+	path, err := ParsePath("plan_id")
+	if err != nil {
+		b.Fatal(err)
+	}
+	evs := make([]Event, len(lines))
+	for i, line := range lines {
+		evs[i].Line = line
+		Scan(line, &evs[i].Env)
+	}
+	for i := 0; b.Loop(); i++ {
+		evs[i%len(evs)].At(path)
+	}
+}
+
+// BenchmarkRefuse is the price of a bad line: a second reading and the words.
+func BenchmarkRefuse(b *testing.B) {
+	lines, mean := benchLines(b)
+	b.SetBytes(mean)
+	var env Envelope
+	for i := 0; b.Loop(); i++ {
+		line := lines[i%len(lines)]
+		Scan(line[:len(line)-1], &env)
 	}
 }
