@@ -22,6 +22,8 @@ type commandLine struct {
 
 	Post postCmd `cmd:"" group:"write" help:"Append one event to a lane, after checking it against its contract."`
 
+	Wait  waitCmd  `cmd:"" group:"read" help:"Block until an event comes, print it, end."`
+	Grep  grepCmd  `cmd:"" group:"read" help:"Search the stored lines by expression or text."`
 	Tail  tailCmd  `cmd:"" group:"read" help:"The last events, and with -f the live ones."`
 	Query queryCmd `cmd:"" group:"read" help:"Select and aggregate over live, rotated and archived events."`
 

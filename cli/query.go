@@ -12,17 +12,17 @@ type queryCmd struct {
 	selectFlags
 	cursorFlags
 
-	N           int      `name:"number" short:"n" placeholder:"N" help:"The first N events only."`
-	Last        int      `placeholder:"N" help:"The last N events only."`
-	Reverse     bool     `short:"r" help:"The newest first."`
-	Count       bool     `help:"Print only how many there are."`
-	Order       string   `enum:"board,time" default:"board" placeholder:"ORDER" help:"board (as they were taken in) or time (the events' own)."`
-	By          string   `placeholder:"FIELD" help:"One row for each value of FIELD, the most frequent first."`
-	Agg         string   `placeholder:"LIST" help:"What a row holds: count, last, sum(f), avg(f), min(f), max(f), p95(f)."`
-	Fields      []string `placeholder:"A,B" help:"Only these fields."`
-	JQ          string   `name:"jq" placeholder:"EXPR" help:"Run this jq expression on every event."`
-	Quarantined bool     `help:"Refused lines instead of events."`
-	Explain     bool     `help:"Tell on standard error what was read and what was skipped."`
+	N           eventCount `name:"number" short:"n" placeholder:"N" help:"The first N events only."`
+	Last        eventCount `placeholder:"N" help:"The last N events only."`
+	Reverse     bool       `short:"r" help:"The newest first."`
+	Count       bool       `help:"Print only how many there are."`
+	Order       string     `enum:"board,time" default:"board" placeholder:"ORDER" help:"board (as they were taken in) or time (the events' own)."`
+	By          string     `placeholder:"FIELD" help:"One row for each value of FIELD, the most frequent first."`
+	Agg         string     `placeholder:"LIST" help:"What a row holds: count, last, sum(f), avg(f), min(f), max(f), p95(f)."`
+	Fields      []string   `placeholder:"A,B" help:"Only these fields."`
+	JQ          string     `name:"jq" placeholder:"EXPR" help:"Run this jq expression on every event."`
+	Quarantined bool       `help:"Refused lines instead of events."`
+	Explain     bool       `help:"Tell on standard error what was read and what was skipped."`
 }
 
 // Help says the rest.
@@ -46,7 +46,7 @@ func (c *queryCmd) Run(a *app) error {
 	if req.From, _, err = c.from(); err != nil {
 		return err
 	}
-	req.Limit, req.Last, req.Reverse, req.Quarantined = c.N, c.Last, c.Reverse, c.Quarantined
+	req.Limit, req.Last, req.Reverse, req.Quarantined = c.N.n, c.Last.n, c.Reverse, c.Quarantined
 	if c.Order == "time" {
 		req.Order = query.TimeOrder
 	}
@@ -69,9 +69,7 @@ func (c *queryCmd) Run(a *app) error {
 func (c *queryCmd) check() error {
 	rows := c.By != "" || c.Agg != ""
 	switch {
-	case c.N < 0 || c.Last < 0:
-		return usage("querying", "a number of events", "one below zero", "")
-	case c.N > 0 && c.Last > 0:
+	case c.N.set && c.Last.set:
 		return usage("querying", "-n or --last", "both", "stigmergy query --last 10")
 	case c.Count && rows, (c.Count || rows) && (len(c.Fields) > 0 || c.JQ != ""), len(c.Fields) > 0 && c.JQ != "":
 		return usage("querying", "one of --count, --by with --agg, --fields and --jq", "several", "")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -189,4 +190,21 @@ func queryFault(err error) error {
 		return &Fault{Err: err, Code: codeUsage}
 	}
 	return err
+}
+
+// eventCount is a number of events on the command line; set tells that it was
+// given.
+type eventCount struct {
+	set bool
+	n   int
+}
+
+// UnmarshalText reads digits only: +5 means something else to tail.
+func (c *eventCount) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil {
+		return fmt.Errorf("expected a number of events, found %q", text)
+	}
+	c.set, c.n = true, int(n)
+	return nil
 }

@@ -12,28 +12,22 @@ import (
 // the wrong one is what another tool would have taken.
 func slip(args []string, err error) error {
 	f := &Fault{Doing: "reading the command line", Err: err, Code: codeUsage, Try: "stigmergy --help"}
+	command := ""
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if cmd := parse.Context.Selected(); cmd != nil {
-			f.Try = "stigmergy " + commandPath(cmd) + " --help"
-		}
-	}
-	command := ""
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-") {
-			command = arg
-			break
+			command = commandPath(cmd)
+			f.Try = "stigmergy " + command + " --help"
 		}
 	}
 	for _, s := range slips() {
-		if s.command != "" && s.command != command {
-			continue
+		if (s.command == "" || s.command == command) && s.hit(args, err.Error()) {
+			f.Err, f.Try = errors.New(s.say), s.try
+			return f
 		}
-		if s.hit(args, err.Error()) {
-			f.Err = errors.New(s.say)
-			f.Try = s.try
-			break
-		}
+	}
+	if head, _, long := strings.Cut(err.Error(), ", did you mean one of"); long {
+		f.Err = errors.New(head) // a list of every letter helps nobody
 	}
 	return f
 }
@@ -70,7 +64,7 @@ func (s slipRule) hit(args []string, message string) bool {
 
 func slips() []slipRule {
 	return []slipRule{
-		{"grep", []string{"-r", "-R", "--recursive"}, false, "unknown flag", "grep reads the whole board; it needs no " + "-r", "stigmergy grep PATTERN"},
+		{"grep", []string{"-r", "-R", "--recursive"}, false, "unknown flag", "grep reads the whole board; it needs no -r", "stigmergy grep PATTERN"},
 		{"grep", []string{"-o", "--only-matching", "-on", "-oh"}, false, "", "-o is the output format; only the matching parts are --only", "stigmergy grep --only PATTERN"},
 		{"grep", []string{"-n", "--line-number"}, false, "", "-n is a number of events; a line's place is its position, which -o text shows", "stigmergy grep -o text PATTERN"},
 		{"grep", []string{"-w", "--word-regexp"}, false, "", "-w is a filter, path=value; whole words are \\b in the pattern", `stigmergy grep '\bWORD\b'`},
@@ -78,7 +72,7 @@ func slips() []slipRule {
 		{"grep", []string{"-e", "--regexp"}, true, "unknown flag", "the pattern is the first argument; several are PATTERN1|PATTERN2", "stigmergy grep 'ONE|OTHER'"},
 		{"grep", []string{"-L", "--files-without-match"}, false, "unknown flag", "there is no -L; lanes with a match are -l", "stigmergy grep -l PATTERN"},
 		{"grep", []string{"-h", "-H", "-s", "-a"}, false, "unknown flag", "that flag of grep has no meaning here; leave it out", "stigmergy grep --help"},
-		{"tail", []string{"-n+", "+"}, true, "", "tail shows the last events; from the beginning on is query", "stigmergy query -n 10"},
+		{"tail", []string{"-n+", "+"}, true, "number of events", "tail shows the last events; from the beginning on is query", "stigmergy query -n 10"},
 		{"tail", []string{"-F", "--follow=name", "--retry"}, false, "unknown flag", "-f follows lanes across rotation; there is no -F", "stigmergy tail -f"},
 		{"tail", []string{"-c"}, true, "unknown flag", "tail counts events, not bytes", "stigmergy tail -n 10"},
 		{"query", []string{"-c"}, false, "unknown flag", "the number of matches is --count", "stigmergy query --count"},

@@ -16,12 +16,12 @@ type tailCmd struct {
 	selectFlags
 	cursorFlags
 
-	Follow      bool     `short:"f" help:"Go on with what comes, across rotation."`
-	N           *int     `name:"number" short:"n" placeholder:"N" help:"Begin with the last N events (default 10; with -S, -U or --cursor all)."`
-	Max         int      `short:"m" name:"max-count" placeholder:"N" help:"End after N events."`
-	Fields      []string `placeholder:"A,B" help:"Only these fields."`
-	JQ          string   `name:"jq" placeholder:"EXPR" help:"Run this jq expression on every event."`
-	Quarantined bool     `help:"Refused lines instead of events."`
+	Follow      bool       `short:"f" help:"Go on with what comes, across rotation."`
+	N           eventCount `name:"number" short:"n" placeholder:"N" help:"Begin with the last N events (default 10; with -S, -U or --cursor all)."`
+	Max         eventCount `short:"m" name:"max-count" placeholder:"N" help:"End after N events."`
+	Fields      []string   `placeholder:"A,B" help:"Only these fields."`
+	JQ          string     `name:"jq" placeholder:"EXPR" help:"Run this jq expression on every event."`
+	Quarantined bool       `help:"Refused lines instead of events."`
 }
 
 // Help says the rest.
@@ -44,10 +44,8 @@ func (c *tailCmd) Run(a *app) error {
 	req.Quarantined = c.Quarantined
 	c.hideOwn(&req)
 	switch {
-	case c.N != nil && *c.N < 0 || c.Max < 0:
-		return usage("showing the last events", "a number of events", "one below zero", "stigmergy tail -n 10")
-	case c.N != nil:
-		req.Last = *c.N
+	case c.N.set:
+		req.Last = c.N.n
 	case !given && c.Since == "" && c.Until == "":
 		req.Last = 10
 	}
@@ -83,13 +81,13 @@ func (c *tailCmd) show(a *app, e *query.Engine, req query.Request, p *eventPrint
 		if err := p.hit(h); err != nil {
 			return err
 		}
-		if shown++; c.Max > 0 && shown >= c.Max {
+		if shown++; c.Max.set && shown >= c.Max.n {
 			place.set(h.Cursor())
 			return errEnough
 		}
 		return nil
 	}
-	skip := c.N != nil && *c.N == 0
+	skip := c.N.set && c.N.n == 0
 	var res query.Result
 	var err error
 	switch {
