@@ -114,7 +114,7 @@ func (m *Machine) fact() {
 	case e.Kind == journal.Owner:
 		m.state.put(ownerKey+e.Lane, strconv.FormatUint(uint64(e.UID), 10))
 	case (e.Kind == journal.Rotate || e.Kind == journal.Note) && e.Next != 0:
-		m.nextSegment(e.Lane, e.Next)
+		m.SetHead(e.Lane, e.Next, 0)
 	}
 	from := m.factOrigin()
 	m.chain = chain{}

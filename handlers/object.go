@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"slices"
 	"strconv"
 
 	"stigmergy/contracts"
@@ -10,6 +11,12 @@ import (
 //
 //	data := new(handlers.Object).Str("lane", "ci").Int("segment", 3).Bytes()
 type Object struct{ b []byte }
+
+// Grow makes room for n bytes.
+func (o *Object) Grow(n int) *Object {
+	o.b = slices.Grow(o.b, n)
+	return o
+}
 
 func (o *Object) key(k string) {
 	if len(o.b) == 0 {
@@ -89,9 +96,10 @@ func (o *Object) Errors(k string, errs []contracts.FieldError) *Object {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
-		var one Object
-		one.Str("pointer", e.Pointer).Str("keyword", e.Keyword).Str("expected", e.Expected).Str("got", e.Got).OptStr("hint", e.Hint)
-		o.b = append(o.b, one.Bytes()...)
+		o.b = append(o.b, `{"pointer":`...)
+		o.b = contracts.AppendString(o.b, e.Pointer)
+		o.Str("keyword", e.Keyword).Str("expected", e.Expected).Str("got", e.Got).OptStr("hint", e.Hint)
+		o.b = append(o.b, '}')
 	}
 	o.b = append(o.b, ']')
 	return o

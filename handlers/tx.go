@@ -45,8 +45,8 @@ func (tx *Tx) Registry() *contracts.Registry { return tx.m.config.Registry }
 // Policy is the policy in force.
 func (tx *Tx) Policy() *contracts.Policy { return tx.m.policy }
 
-// UID is who owns the lane's file, as the journal has it.
-func (tx *Tx) UID(lane string) (uid uint32, known bool) { return tx.m.owner(lane) }
+// UID is who owns a lane's file, as the journal has it.
+func (tx *Tx) UID(lane string) uint32 { return tx.m.owner(lane) }
 
 // CAS is an object of the content-addressed store. One that cannot be read
 // ends the fold: without it the answer would be another one.

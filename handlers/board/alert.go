@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"stigmergy/blackboard/journal"
+	"stigmergy/contracts"
 	"stigmergy/handlers"
 )
 
@@ -34,8 +35,8 @@ func facts() []fact {
 		{note: "skip", alert: "skip", severity: "critical", say: saySkip},
 		{note: "bad_contract", alert: "bad_contract", severity: "warning", say: about("is left out: the contract before it stays in force")},
 		{note: "bad_setting", alert: "bad_setting", severity: "warning", say: about("is not taken up: the value before it stays in force")},
-		{note: "disk", alert: "disk", severity: "critical", say: about("could not be written: work pauses until it can")},
-		{note: "fork", alert: "fork", severity: "critical", say: about("two checkpoints of one size: both are kept as evidence")},
+		{note: "disk", alert: "disk", severity: "critical", say: say("the disk refused to be written: work paused until it took writes again")},
+		{note: "fork", alert: "fork", severity: "critical", say: say("two different checkpoints of one size are signed: both are kept as evidence")},
 	}
 }
 
@@ -62,10 +63,14 @@ func alert(tx *handlers.Tx, f fact, e *journal.Entry) {
 	if e.Detail != "" {
 		message += ": " + e.Detail
 	}
-	tx.Alert(handlers.Alert{
+	a := handlers.Alert{
 		Type: f.alert, Severity: f.severity, Message: message, Lane: e.Lane, Segment: e.Segment,
 		Offset: e.From, Length: max(e.To-e.From, 0), Errno: e.Errno,
-	})
+	}
+	if pos, err := contracts.ParsePosition(e.Position); err == nil && e.Lane == "" {
+		a.Lane, a.Segment, a.Offset = pos.Lane, pos.Segment, pos.Offset
+	}
+	tx.Alert(a)
 }
 
 // Storm tells that what followed from one line was cut.
@@ -109,6 +114,9 @@ func sayDestroyed(e *journal.Entry) string {
 }
 
 func sayForeign(e *journal.Entry) string {
+	if e.SHA256 == "" {
+		return fmt.Sprintf("lane %s is the daemon's own and was changed by somebody else", e.Lane)
+	}
 	return fmt.Sprintf("%d bytes in lane %s that the daemon did not write: quarantined, removed, not obeyed", e.To-e.From, e.Lane)
 }
 

@@ -108,6 +108,38 @@ func TestLifeOfASegment(t *testing.T) {
 	}
 }
 
+// TestGoneSegment: where no bytes are left, there is nothing to seal.
+func TestGoneSegment(t *testing.T) {
+	b := fold(t, "")
+	s := b.Fact(journal.Entry{Kind: journal.Note, Note: "truncated", Lane: "agents/7", Segment: 3, To: 100, Next: 4, Reason: "gone"})
+	if want := `{"lane":"agents/7","segment":3,"reason":"truncated","bytes":100,"gone":true}`; string(s.Started[0].Payload) != want {
+		t.Fatalf("started %s", s.Started[0].Payload)
+	}
+	s = b.Append("workers/archive", worker("board.lane.rotated", "rotated:agents/7@3", strings.Replace(rotated, "size", "truncated", 1)))
+	if len(s.Started) != 0 || len(s.Done) != 1 || b.State() != "" {
+		t.Fatalf("started %s, left %s", keys(s.Started), b.State())
+	}
+}
+
+// TestCutSegment: a segment that ended with power loss is archived under a
+// reason that its contract knows.
+func TestCutSegment(t *testing.T) {
+	b := fold(t, "")
+	s := b.Fact(journal.Entry{Kind: journal.Rotate, Lane: "agents/7", Segment: 3, Next: 4, To: 100, Base: 100, Reason: "cut"})
+	if want := `{"lane":"agents/7","segment":3,"reason":"truncated","bytes":100}`; string(s.Started[0].Payload) != want {
+		t.Fatalf("started %s", s.Started[0].Payload)
+	}
+}
+
+// TestForeignWithoutBytes is told, and records nothing.
+func TestForeignWithoutBytes(t *testing.T) {
+	b := fold(t, "")
+	b.Fact(journal.Entry{Kind: journal.Note, Note: "foreign", Lane: "hxo", Segment: 1, Path: "hxo.jsonl", Detail: "replaced"})
+	if m := events(t, b, "board", "board.alert")[0].Data["message"]; m != "lane hxo is the daemon's own and was changed by somebody else: replaced" || len(b.Lanes()) != 1 {
+		t.Errorf("%v", m)
+	}
+}
+
 func TestEndedByOthers(t *testing.T) {
 	for _, kind := range []string{"replaced", "renamed", "deleted", "truncated"} {
 		b := fold(t, "")

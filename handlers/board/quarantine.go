@@ -15,7 +15,8 @@ const maxText = 1024
 // quarantine records one refused line and derives its board.quarantined.
 func quarantine(tx *handlers.Tx, r *handlers.Refused) {
 	why := r.Refusal
-	data := new(handlers.Object).
+	text := head(r.Line)
+	data := new(handlers.Object).Grow(512+len(text)+len(text)/4+256*len(why.Errors)).
 		Position("position", r.Pos).
 		Str("lane", r.Pos.Lane).
 		Int("length", r.Length).
@@ -24,7 +25,7 @@ func quarantine(tx *handlers.Tx, r *handlers.Refused) {
 		OptStr("topic", why.Topic).
 		OptStr("contract", why.Contract).
 		Errors("errors", why.Errors).
-		Text("text", head(r.Line))
+		Text("text", text)
 	if r.Recovered.Segment != 0 {
 		data.Position("recovered", r.Recovered)
 	}
@@ -35,7 +36,7 @@ func quarantine(tx *handlers.Tx, r *handlers.Refused) {
 
 // record is the line of quarantine/LANE.
 func record(tx *handlers.Tx, r *handlers.Refused, data []byte) []byte {
-	b := handlers.Open(append(make([]byte, 0, len(data)+len(r.Line)+64), data...))
+	b := handlers.Open(append(make([]byte, 0, len(data)+len(r.Line)+len(r.Line)/4+64), data...))
 	b.Str("time", tx.Time())
 	if utf8.Valid(r.Line) {
 		b.Text("line", r.Line)

@@ -103,7 +103,7 @@ func TestRefusedLines(t *testing.T) {
 		{`{"type":"a","time":"yesterday"}`, "bad_time"},
 		{`{"type":"No Topic"}`, "bad_topic"},
 		{`{"type":"hxo.plan.abort","data":{}}`, "contract"},
-		{`{"type":"hxo.audit","data":{"user":"u","role":"r","operation":"o","details":{},"timestamp":"2026-01-01T00:00:00Z"}}`, "forged"},
+		{`{"type":"hxo.audit","data":{"user":"u","role":"r","operation":"plan.abort","details":{},"timestamp":"2026-01-01T00:00:00Z"}}`, "forged"},
 		{long, "too_long"},
 	}
 	b := fold(t, "")

@@ -15,7 +15,8 @@ import (
 //	sealed:LANE@N    → board.segment.sealed    its lines, bytes and hashes are fixed
 //	archived:LANE@N  → board.segment.archived  compressed, compared, deleted
 //
-// The key segment/LANE@N holds the stage for as long.
+// The key segment/LANE@N holds the stage for as long. Where the bytes are gone
+// ("gone"), there is nothing to seal.
 const (
 	kindRotated  = "archive.rotated"
 	kindSealed   = "archive.sealed"
@@ -43,38 +44,42 @@ func ended(tx *handlers.Tx, e *journal.Entry) {
 		return
 	}
 	payload := new(handlers.Object).Str("lane", e.Lane).Uint("segment", e.Segment).Str("reason", rotateReason(e)).Int("bytes", e.To)
-	if e.Base != 0 {
-		payload.Int("base", e.Base)
+	stage := "rotated"
+	if e.Kind == journal.Note && e.Reason == "gone" {
+		stage = "gone"
+		payload.Bool("gone", true)
 	}
-	tx.Put("segment/"+seg, "rotated")
+	tx.Put("segment/"+seg, stage)
 	tx.Effect(kindRotated, "rotated:"+seg, payload.Bytes())
 }
 
+// rotateReason is one of those of board.lane.rotated.
 func rotateReason(e *journal.Entry) string {
 	switch {
 	case e.Kind == journal.Note:
 		return e.Note
-	case e.Reason != "":
-		return e.Reason
+	case e.Reason == "":
+		return "size"
+	case e.Reason == "cut": // power was lost: what came after is gone
+		return "truncated"
 	}
-	return "size"
+	return e.Reason
 }
 
 // answered is a line of the worker: the segment's next stage begins.
 func answered(tx *handlers.Tx, ev *contracts.Event) {
 	n, _ := ev.Get("data.segment").Int()
 	seg := segmentName(ev.Get("data.lane").Text(), uint64(n))
-	if _, known := tx.Get("segment/" + seg); !known {
-		return
-	}
-	switch ev.TopicName {
-	case "board.lane.rotated":
+	stage, known := tx.Get("segment/" + seg)
+	switch {
+	case !known:
+	case ev.TopicName == "board.segment.archived", stage == "gone":
+		tx.Delete("segment/" + seg)
+	case ev.TopicName == "board.lane.rotated":
 		tx.Put("segment/"+seg, "sealed")
 		tx.Effect(kindSealed, "sealed:"+seg, ev.Data())
-	case "board.segment.sealed":
+	case ev.TopicName == "board.segment.sealed":
 		tx.Put("segment/"+seg, "archived")
 		tx.Effect(kindArchived, "archived:"+seg, ev.Data())
-	case "board.segment.archived":
-		tx.Delete("segment/" + seg)
 	}
 }
