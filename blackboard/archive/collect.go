@@ -75,7 +75,7 @@ func (c *collector) at(offset int64) At {
 	for c.left == 0 && c.run < len(c.src.Runs) {
 		c.next(c.src.Runs[c.run])
 	}
-	at := At{Line: c.line, Offset: offset}
+	at := At{Lane: c.src.Lane, Line: c.line, Offset: offset}
 	if c.left > 0 {
 		at.Seq, at.Time, at.Known = c.entry.Seq, c.entry.Time, true
 	}

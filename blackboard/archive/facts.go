@@ -18,6 +18,7 @@ const (
 
 // At is where a line stands.
 type At struct {
+	Lane   string
 	Line   int64  // from 0, in the segment
 	Offset int64  // of its first byte, in the segment
 	Seq    uint64 // of the journal entry that took it in, if Known

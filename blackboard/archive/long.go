@@ -51,10 +51,7 @@ func partOf(i, n int) Part {
 func (c *cutter) hold() (whole bool, err error) {
 	limit := 0
 	if x := c.col.src.Extract; x != nil {
-		if limit = x.MaxLine(); limit <= 0 || limit > maxHold {
-			limit = maxHold
-		}
-		limit += 16 // a byte order mark and a CR do not count
+		limit = holdLimit(x)
 	}
 	for seen := 0; ; {
 		if i := bytes.IndexByte(c.job.raw[seen:], '\n'); i >= 0 {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"stigmergy/contracts"
 )
@@ -63,12 +65,24 @@ func (r *Reader) MayMatch(field, value string) (frames Set, indexed bool) {
 	if field == "id" && r.sum.Examined {
 		return r.mayID(value), true
 	}
-	for _, name := range r.Fields() {
-		if name == field && value != "" {
-			return r.lookUp(field, value)
-		}
+	if name := r.indexedName(field); name != "" && value != "" {
+		return r.lookUp(name, value)
 	}
 	return fullSet(len(r.frames)), false
+}
+
+// indexedName is the field's name in the index: data.plan_id stands there as
+// plan_id, which is found in data unless the envelope has it.
+func (r *Reader) indexedName(field string) string {
+	names := r.Fields()
+	if slices.Contains(names, field) {
+		return field
+	}
+	name, inData := strings.CutPrefix(field, "data.")
+	if _, attribute := new(contracts.Envelope).Attr(name); inData && !attribute && slices.Contains(names, name) {
+		return name
+	}
+	return ""
 }
 
 // lookUp asks the postings; what is damaged there excludes nothing.

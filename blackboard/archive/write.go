@@ -81,7 +81,7 @@ func Write(w io.Writer, raw io.Reader, src Source, opt WriteOptions) (Written, e
 	if err != nil {
 		return Written{}, fmt.Errorf("archiving %s@%d: %w", src.Lane, src.Segment, err)
 	}
-	written, err := finish(w, c.col, out, enc)
+	written, err := finish(w, c.col, out)
 	if err != nil {
 		return Written{}, fmt.Errorf("archiving %s@%d: %w", src.Lane, src.Segment, err)
 	}
@@ -91,7 +91,11 @@ func Write(w io.Writer, raw io.Reader, src Source, opt WriteOptions) (Written, e
 }
 
 // finish writes index and seek table behind the frames.
-func finish(w io.Writer, col *collector, out *output, enc *encoder) (Written, error) {
+func finish(w io.Writer, col *collector, out *output) (Written, error) {
+	enc, err := newEncoder("default", 1, defaultFrame)
+	if err != nil {
+		return Written{}, err
+	}
 	for i := range col.frames {
 		f, z := &col.frames[i], out.frames[i]
 		f.Offset, f.Size, f.checksum, f.crc = z.offset, z.size, z.checksum, z.crc
