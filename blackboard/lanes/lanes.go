@@ -1,16 +1,22 @@
 package lanes
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
 )
 
 // Options of a Set. The zero value is for tests: no watches, no goroutines,
 // real time; Hint and Sweep are the crank.
 type Options struct {
-	// Watch directories. False: only Hint, Sweep and Wait's sweeps find changes.
+	// Watch folders. False: only Hint, Sweep and Wait's sweeps find changes.
 	Watch bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -22,94 +28,192 @@ type Options struct {
 	// MaxOpen is how many files are held open. Default: the descriptor limit
 	// less a reserve.
 	MaxOpen int
+	// Quiet is how long after its last change an old file that was continued
+	// in another is looked at for late bytes, where nobody can tell whether it
+	// is still open for writing. Default 60 s.
+	Quiet time.Duration
+
+	// watcher replaces the operating system's in tests.
+	watcher func(root string, out *dirty) (watcher, error)
 }
 
+func (o *Options) defaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.watcher == nil {
+		o.watcher = notify
+	}
+	for _, d := range []struct {
+		v    *time.Duration
+		them time.Duration
+	}{{&o.Settle, 500 * time.Millisecond}, {&o.Poll, 2 * time.Second}, {&o.Quiet, time.Minute}} {
+		if *d.v <= 0 {
+			*d.v = d.them
+		}
+	}
+	if o.MaxOpen <= 0 {
+		o.MaxOpen = maxOpen()
+	}
+}
+
+// busyWindows is how many files' last 4 KiB are kept as they are.
+const busyWindows = 512
+
 // Set is the tracked files of one board.
-type Set struct{}
+type Set struct {
+	root    string
+	opt     Options
+	dirfd   int
+	dev     uint64 // the board's own device
+	dirty   *dirty
+	pool    *pool
+	windows *windows
 
-type file struct{}
+	tails   map[*Tail]struct{}
+	at      map[string]*Tail   // whose file is under a path
+	heirs   map[string]*Tail   // who held a lane path last, and lost it
+	byID    map[identity]*Tail // the newest Tail of a file
+	looks   map[*Tail]struct{} // to be looked at through their descriptors
+	cands   map[string]*cand   // new files the reader did not answer for yet
+	ghosts  []*ghost
+	said    map[string]note   // what was said once about a path
+	owned   map[string]*owned // by path
+	config  map[string]stat   // by path
+	again   map[string]int64  // paths to look at again at a time (Now, ns)
+	folders *folders
+	abroad  map[string]int // folders outside the lanes' that Tails stand in
+	cold    []*Tail        // restored and not held open yet
 
-func (f *file) ReadAt(p []byte, off int64) (int, error) { return 0, ErrNoFile }
+	started  bool
+	watch    watcher // nil: none
+	sweeping sweeping
+	polling  pollState
+	homeless bool            // BoardGone was said
+	devices  map[uint64]bool // other than the board's, that were looked at
+	timer    *time.Timer     // Wait's
+	findings []Finding
+}
 
-// New opens the board's directory; nothing is looked at before Start.
-func New(l layout.Layout, opt Options) (*Set, error) { return &Set{}, nil }
+// New opens the board's folder; nothing is looked at before Start.
+func New(l layout.Layout, opt Options) (*Set, error) {
+	opt.defaults()
+	root := filepath.Clean(l.Dir)
+	fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening the board's folder: %s: %w", root, err)
+	}
+	st, err := statFd(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("looking at the board's folder: %s: %w", root, err)
+	}
+	s := &Set{
+		root: root, opt: opt, dirfd: fd, dev: st.dev, dirty: newDirty(), windows: newWindows(busyWindows),
+		tails: map[*Tail]struct{}{}, at: map[string]*Tail{}, heirs: map[string]*Tail{}, byID: map[identity]*Tail{},
+		looks: map[*Tail]struct{}{}, cands: map[string]*cand{}, said: map[string]note{}, owned: map[string]*owned{},
+		config: map[string]stat{}, again: map[string]int64{}, folders: newFolders(), abroad: map[string]int{}, devices: map[uint64]bool{},
+	}
+	s.pool = newPool(opt.MaxOpen, s.openFile)
+	return s, nil
+}
 
 // Close ends watching and lets go of all files.
-func (s *Set) Close() error { return nil }
+func (s *Set) Close() error {
+	if s.watch != nil {
+		s.watch.close()
+		s.watch = nil
+	}
+	s.pool.close()
+	if s.dirfd < 0 {
+		return nil
+	}
+	err := unix.Close(s.dirfd)
+	s.dirfd = -1
+	if err != nil {
+		return fmt.Errorf("closing the board's folder: %w", err)
+	}
+	return nil
+}
+
+func (s *Set) abs(rel string) string { return filepath.Join(s.root, rel) }
+
+func (s *Set) now() int64 { return s.opt.Now().UnixNano() }
 
 // Restore puts tails back from a snapshot, before Start. The Tails come in the
 // order given. A Saved whose Mark has no Ino (a lane known from the journal
 // only) is matched with the file at its path: Replaced, not Reachable, Likely.
-func (s *Set) Restore(saved []Saved) []*Tail { return nil }
-
-// Start sets the watches and then looks at everything: the next Findings hold
-// all that differs from what was restored.
-func (s *Set) Start() error { return nil }
-
-// Wait blocks until Findings would have something to settle, until the given
-// time (zero: for ever), or until ctx ends (whose error it returns). It makes
-// the sweeps when they are due and uses no CPU in between.
-func (s *Set) Wait(ctx context.Context, until time.Time) error { return nil }
-
-// Findings settles all dirty paths against the disk.
-func (s *Set) Findings() []Finding { return nil }
-
-// Hint makes a board-relative path dirty. Any goroutine may call it.
-func (s *Set) Hint(rel string) {}
-
-// Sweep looks at everything now: what differs is in the next Findings.
-func (s *Set) Sweep() {}
-
-// Track answers Found, Truncated and Replaced (Other): from here on the file
-// is this segment of this lane, from its first byte on (an Orphan: from its
-// first late byte on).
-func (s *Set) Track(f Finding, lane string, segment uint64) *Tail { return nil }
-
-// Compare says how the new file of a Replaced compares with what was taken in
-// of f.Tail, up to its offset now (read it to its end first). Where the old
-// file is reachable every byte is compared.
-func (s *Set) Compare(f Finding) Verdict { return Other }
-
-// Continue answers Replaced: f.Tail lives on in the new file at its offset.
-func (s *Set) Continue(f Finding) {}
-
-// Renamed says that the reader itself renamed t's file (rotation): call it
-// right after the rename.
-func (s *Set) Renamed(t *Tail, rel string) {}
-
-// Fork ends t where it was taken in and tracks what follows in the same file
-// as another segment: late bytes behind a sealed one.
-func (s *Set) Fork(t *Tail, segment uint64) *Tail { return nil }
-
-// Drop forgets t and closes its file.
-func (s *Set) Drop(t *Tail) {}
-
-// Expect says which size an owned lane has by the reader's own writing; then
-// only another size is OwnedTouched. -1: it does not exist.
-func (s *Set) Expect(lane string, size int64) {}
-
-// Seal runs fn while nobody can have t's file open for writing (a read lease:
-// openers for writing wait meanwhile, so fn must be brief), and says whether
-// that held to the end of fn. sealed false, known true: somebody holds it open,
-// or asked to; fn may not have run. known false: it cannot be told here, fn
-// did not run. err is fn's. For renamed or deleted files only.
-func (s *Set) Seal(t *Tail, fn func() error) (sealed, known bool, err error) {
-	return false, false, nil
+// One that was Gone (Deleted) is out of reach now, which is said again.
+func (s *Set) Restore(saved []Saved) ([]*Tail, error) {
+	var errs []error
+	tails := make([]*Tail, 0, len(saved))
+	for _, v := range saved {
+		t, err := s.restore(v)
+		errs = append(errs, err)
+		tails = append(tails, t)
+	}
+	return tails, errors.Join(errs...)
 }
 
-// Description is how a Set stands, for status and doctor.
-type Description struct {
-	Directories int    // known
-	Watched     int    // of them
-	Polling     string // why it polls; empty: it does not
-	Tails       int    // tracked files
-	Open        int    // of them held open
-	MaxOpen     int
-	Unreadable  []string      // paths
-	Sweep       time.Duration // how long the last one took
-	Interval    time.Duration // until the next one
-	Overflows   int64
+func (s *Set) restore(v Saved) (*Tail, error) {
+	path, err := contracts.UnescapeLane(v.Path)
+	home, err2 := contracts.UnescapeLane(v.Home)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, fmt.Errorf("restoring lane %s: %w", v.Lane, err)
+	}
+	m := v.Mark
+	st := stat{identity: m.identity(), size: m.Size, ctime: m.Ctime, uid: m.UID}
+	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: m.Offset}
+	t.win = window{offset: m.Offset, head: m.Head, sum: m.Tail, summed: true}
+	t.file = s.pool.file(st.identity, path, -1)
+	t.gone, t.racy = v.Gone, m.Ctime == 0
+	t.again = m.Size > v.Base+m.Offset
+	s.tails[t] = struct{}{}
+	if m.Known() {
+		s.byID[st.identity] = t
+	} else {
+		t.state = blank
+	}
+	s.settleIn(t, path, home)
+	return t, nil
 }
 
-// Describe says how the Set stands.
-func (s *Set) Describe() Description { return Description{} }
+// settleIn gives a restored Tail its places.
+func (s *Set) settleIn(t *Tail, path, home string) {
+	if t.gone == 0 || t.gone == Renamed {
+		s.place(t, path)
+	} else {
+		t.file.named("")
+	}
+	if home == "" {
+		home = path
+	}
+	if _, ok := layout.LaneName(home); !ok {
+		return
+	}
+	t.home = home
+	if home != path && t.gone != Deleted || t.gone == Away {
+		s.heirs[home] = t
+		t.since = s.now()
+	}
+	if t.gone == Deleted {
+		t.gone = 0
+		s.looks[t] = struct{}{}
+	}
+}
+
+// Tails calls fn for every tracked file, in no order.
+func (s *Set) Tails(fn func(*Tail)) {
+	for t := range maps.Keys(s.tails) {
+		fn(t)
+	}
+}
+
+// wantLook has t looked at by the next Findings.
+func (s *Set) wantLook(t *Tail) {
+	s.looks[t] = struct{}{}
+	s.dirty.signal()
+}
+
+// lookAt has a path looked at again after d.
+func (s *Set) lookAt(rel string, d time.Duration) { s.again[rel] = s.now() + int64(d) }

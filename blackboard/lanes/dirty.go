@@ -1,0 +1,84 @@
+package lanes
+
+import "sync"
+
+// dirty is what may have changed. The watcher's goroutine fills it while the
+// reader is busy, so that the operating system's queue stays short.
+type dirty struct {
+	wake chan struct{} // holds one token while anything below is set
+
+	mu       sync.Mutex
+	paths    map[string]bool // mu: board-relative; true: the name itself came or went
+	spare    map[string]bool // mu: an empty one
+	overflow int             // mu: how often the event queue overflowed
+	fault    error           // mu: why watching broke down
+}
+
+func newDirty() *dirty {
+	return &dirty{wake: make(chan struct{}, 1), paths: map[string]bool{}, spare: map[string]bool{}}
+}
+
+// add makes a path dirty.
+func (d *dirty) add(rel string, entry bool) {
+	d.mu.Lock()
+	d.paths[rel] = d.paths[rel] || entry
+	d.mu.Unlock()
+	d.signal()
+}
+
+func (d *dirty) overflowed() {
+	d.mu.Lock()
+	d.overflow++
+	d.mu.Unlock()
+	d.signal()
+}
+
+func (d *dirty) broke(err error) {
+	d.mu.Lock()
+	d.fault = err
+	d.mu.Unlock()
+	d.signal()
+}
+
+func (d *dirty) signal() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// any says whether there is something to settle.
+func (d *dirty) any() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.paths) > 0 || d.overflow > 0 || d.fault != nil
+}
+
+// troubles takes what the watcher said of itself.
+func (d *dirty) troubles() (overflow int, fault error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	overflow, fault = d.overflow, d.fault
+	d.overflow, d.fault = 0, nil
+	return overflow, fault
+}
+
+// take takes all paths; done gives the map back.
+func (d *dirty) take() map[string]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	paths := d.paths
+	d.paths, d.spare = d.spare, nil
+	return paths
+}
+
+func (d *dirty) done(paths map[string]bool) {
+	const keep = 4096 // a map once large is never small again
+	if len(paths) > keep {
+		paths = map[string]bool{}
+	}
+	clear(paths)
+	d.mu.Lock()
+	d.spare = paths
+	d.mu.Unlock()
+}
