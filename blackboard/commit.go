@@ -107,6 +107,7 @@ func (k *Kernel) commit(ctx context.Context, in *intake) error {
 	if err := k.record(ctx, e); err != nil {
 		return err
 	}
+	t.t.Advance(e.To, in.batch.Raw)
 	t.took(k, e)
 	step, err := k.fold.Apply(e, &in.batch)
 	if err != nil {
@@ -205,6 +206,7 @@ func (k *Kernel) publishLane(ctx context.Context, d *Derived) error {
 	if err := k.insist(ctx, func() error { return k.pub.write(o, d) }); err != nil {
 		return err
 	}
+	k.set.Expect(d.Lane, o.end)
 	return k.guard(ctx, d.Lane, o)
 }
 

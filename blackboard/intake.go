@@ -183,11 +183,11 @@ func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error)
 	b := &in.batch
 	b.Lane, b.Segment, b.From, b.UID = t.lane, t.segment, off, t.uid()
 	if t.scanned > off { // the line's beginning was looked at before
-		ended, err := k.scanOn(t, in, off)
+		ended, end, err := k.scanOn(t, in, off)
 		if err != nil || ended != full {
 			return ended, err
 		}
-		want = int(t.scanned - off)
+		want = int(end - off)
 	}
 	limit := max(readBytes, k.config.Checker.MaxLine+1)
 	for ; ; want = min(max(4*want, readBytes), limit) {
@@ -216,7 +216,8 @@ func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error)
 			if n < want {
 				return nothing, nil
 			}
-			return k.scanOn(t, in, off)
+			got, _, err := k.scanOn(t, in, off)
+			return got, err
 		}
 	}
 }
@@ -242,31 +243,30 @@ func (in *intake) fill(t *lanes.Tail, off int64, want int) (int, error) {
 }
 
 // scanOn looks for the newline of an unfinished line where it was not looked
-// for yet. full: it is there and the line is to be read whole; longLine: it is
-// there and the line was streamed past.
-func (k *Kernel) scanOn(t *tail, in *intake, off int64) (reading, error) {
+// for yet. full: it is there and the line, which ends before end, is to be
+// read whole; longLine: it is there and the line was streamed past.
+func (k *Kernel) scanOn(t *tail, in *intake, off int64) (got reading, end int64, err error) {
 	if t.long == nil && t.scanned-off > int64(k.config.Checker.MaxLine) {
 		if err := k.scanFrom(t, in, off); err != nil {
-			return nothing, err
+			return nothing, 0, err
 		}
 	}
 	for {
 		n, err := in.fill(t.t, t.scanned, 256<<10)
 		if err != nil || n == 0 {
-			return nothing, err
+			return nothing, 0, err
 		}
-		end := bytes.IndexByte(in.buf[:n], '\n')
-		if end >= 0 && t.long == nil && t.scanned+int64(end)-off <= int64(k.config.Checker.MaxLine) {
-			t.scanned += int64(end) + 1
-			return full, nil
+		at := bytes.IndexByte(in.buf[:n], '\n')
+		if at >= 0 && t.long == nil && t.scanned+int64(at)-off <= int64(k.config.Checker.MaxLine) {
+			return full, t.scanned + int64(at) + 1, nil
 		}
 		if t.long == nil && t.scanned+int64(n)-off > int64(k.config.Checker.MaxLine) {
 			if err := k.scanFrom(t, in, off); err != nil {
-				return nothing, err
+				return nothing, 0, err
 			}
 			continue
 		}
-		if end < 0 {
+		if at < 0 {
 			t.scanned += int64(n)
 			if t.long != nil {
 				t.long.add(in.buf[:n])
@@ -274,8 +274,8 @@ func (k *Kernel) scanOn(t *tail, in *intake, off int64) (reading, error) {
 			k.unfinished(t)
 			continue
 		}
-		t.long.add(in.buf[:end])
-		return longLine, in.longLine(t, off, t.scanned+int64(end))
+		t.long.add(in.buf[:at])
+		return longLine, 0, in.longLine(t, off, t.scanned+int64(at))
 	}
 }
 

@@ -56,7 +56,9 @@ func (k *Kernel) found(ctx context.Context, f *lanes.Finding) error {
 	case lanes.Overflow:
 		return k.note(ctx, "overflow", journal.Entry{})
 	case lanes.Polling:
-		k.log.Warn("watching does not work here: looking every few seconds", "error", f.Err)
+		if f.Err != nil {
+			k.log.Warn("watching does not work here: looking every few seconds", "error", f.Err)
+		}
 	case lanes.BoardGone:
 		return fmt.Errorf("watching the board %s: %w", k.layout.Dir, f.Err)
 	}
@@ -219,7 +221,11 @@ func (k *Kernel) replaced(ctx context.Context, f *lanes.Finding, t *tail) error 
 func (k *Kernel) other(ctx context.Context, f *lanes.Finding, t *tail) error {
 	next := k.tails.next(t.lane)
 	rewritten := f.Reachable && k.comesBack(f, t)
-	if err := k.end(ctx, t, "replaced", next, !f.Reachable); err != nil {
+	kind := "replaced"
+	if f.Reason == lanes.Renamed || f.Reason == lanes.Away {
+		kind = "renamed"
+	}
+	if err := k.end(ctx, t, kind, next, !f.Reachable); err != nil {
 		return err
 	}
 	k.tails.add(k.layout, k.set.Track(*f, t.lane, next), active)
@@ -293,8 +299,8 @@ func (k *Kernel) gone(ctx context.Context, f *lanes.Finding, t *tail) error {
 	} else if err := k.lost(ctx, f, t); err != nil {
 		return err
 	}
-	if f.Reason == lanes.Away && f.Reachable || t.stage != active {
-		return nil
+	if f.Reason != lanes.Deleted && f.Reachable || t.stage != active {
+		return nil // it may come back; the next file under its name ends it
 	}
 	return k.end(ctx, t, "deleted", 0, !f.Reachable)
 }

@@ -84,7 +84,9 @@ func (k *Kernel) bring() (err error) {
 	last := k.journal.Last()
 	k.stamps = newStamps(k.opt.Clock, last.Time, last.ElapsedMS)
 	k.sync = newSyncer(k.layout, k.disk, k.config.Settings.SyncInterval, k.journal.Next(), k.durable)
-	k.restore(rec)
+	if err := k.restore(rec); err != nil {
+		return errors.Join(err, k.sync.close(), k.set.Close(), k.journal.Close())
+	}
 	k.work.init(k)
 	if err := k.set.Start(); err != nil {
 		return errors.Join(fmt.Errorf("watching the board: %w", err), k.abandon())
@@ -96,13 +98,17 @@ func (k *Kernel) bring() (err error) {
 }
 
 // restore hands the tails to lanes, which finds out what changed.
-func (k *Kernel) restore(rec *recovery) {
+func (k *Kernel) restore(rec *recovery) error {
 	recs := rec.sorted()
 	saved := make([]lanes.Saved, len(recs))
 	for i, r := range recs {
 		saved[i] = r.Saved
 	}
-	for i, t := range k.set.Restore(saved) {
+	tails, err := k.set.Restore(saved)
+	if err != nil {
+		return fmt.Errorf("putting the lanes back: %w", err)
+	}
+	for i, t := range tails {
 		r := recs[i]
 		n := k.tails.add(k.layout, t, r.Stage)
 		n.first, n.born, n.last, n.copied, n.warned = r.First, r.Born, r.Last, r.Copied, r.Warned
@@ -113,6 +119,7 @@ func (k *Kernel) restore(rec *recovery) {
 	}
 	clear(k.tails.dirty) // lanes says which have more
 	k.fold.Heads(func(lane string, _ uint64, off int64) { k.set.Expect(lane, off) })
+	return nil
 }
 
 // readDurable is how many entries were known to be on disk.

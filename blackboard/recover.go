@@ -24,6 +24,7 @@ type recovery struct {
 	some   bool
 	build  string // version of the run at hand
 	notes  []pendingNote
+	known  []journal.Entry // notes that bytes are gone
 	cutAt  *cut
 }
 
@@ -129,8 +130,11 @@ func (k *Kernel) fits(h snapHeader) bool {
 // skips tells the fold beforehand which handlers failed where.
 func (r *recovery) skips(from journal.Cursor) error {
 	_, err := journal.Scan(r.k.layout, from, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
-		if e.Kind == journal.Note && e.Note == "skip" {
+		switch {
+		case e.Kind == journal.Note && e.Note == "skip":
 			r.k.fold.Skip(e.Handler, e.Position)
+		case e.Kind == journal.Note && e.Note == "destroyed":
+			r.known = append(r.known, *e)
 		}
 		return nil
 	})
@@ -267,6 +271,11 @@ func (r *recovery) bad(e *journal.Entry, err error) error {
 	if k.bootOf(r) != k.boot && e.Seq >= k.durable {
 		r.cutAt = &cut{seq: e.Seq, cursor: r.before, last: r.prev, some: r.some}
 		return errCut
+	}
+	for _, n := range r.known {
+		if n.Lane == e.Lane && n.Segment == e.Segment && n.From <= e.From && n.To >= e.To {
+			return nil
+		}
 	}
 	r.notes = append(r.notes, pendingNote{"destroyed", journal.Entry{Lane: e.Lane, Segment: e.Segment, From: e.From, To: e.To, Detail: clip(err.Error())}})
 	return nil

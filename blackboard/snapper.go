@@ -65,6 +65,7 @@ func (s *snapper) save(k *Kernel, last bool) error {
 	if last {
 		return s.write(h, all, text)
 	}
+	k.work.pack(h.Cursor.Segment)
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()

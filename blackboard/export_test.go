@@ -1,0 +1,19 @@
+package blackboard
+
+import "errors"
+
+// Crash lets go of everything as a SIGKILL would leave it: nothing is drained,
+// saved or synced.
+func (k *Kernel) Crash() error {
+	k.pipe.close()
+	k.work.close()
+	close(k.sync.quit)
+	<-k.sync.done
+	return errors.Join(k.set.Close(), k.pub.close(), k.journal.Close())
+}
+
+// Hint is the test's crank: look at this path.
+func (k *Kernel) Hint(rel string) { k.set.Hint(rel) }
+
+// Sweep looks at everything.
+func (k *Kernel) Sweep() { k.set.Sweep() }

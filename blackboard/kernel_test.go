@@ -1,0 +1,396 @@
+package blackboard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stigmergy/blackboard"
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
+	"stigmergy/handlers/all"
+)
+
+// manual is a clock that only the test moves.
+type manual struct{ t time.Time }
+
+func (m *manual) Now() time.Time { return m.t }
+
+// board is a board under test, with its kernel cranked by hand.
+type board struct {
+	testing.TB
+	layout layout.Layout
+	clock  *manual
+	k      *blackboard.Kernel
+	flags  map[string]string
+}
+
+func newBoard(t testing.TB, flags map[string]string) *board {
+	t.Helper()
+	l, _, err := layout.Create(filepath.Join(t.TempDir(), "board"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &board{TB: t, layout: l, clock: &manual{time.Date(2026, 1, 29, 2, 31, 13, 0, time.UTC)}, flags: flags}
+	b.open()
+	t.Cleanup(func() {
+		if b.k != nil {
+			b.close()
+		}
+		b.audit()
+	})
+	return b
+}
+
+func (b *board) open() {
+	b.Helper()
+	fold, err := all.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := blackboard.Open(blackboard.Options{
+		Layout: b.layout, Fold: fold, Clock: b.clock, Manual: true, Version: "test",
+		Sources: blackboard.Sources{Flags: b.flags, UID: uint32(os.Geteuid())},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.k = k
+}
+
+// settle cranks until nothing is left to do.
+func (b *board) settle() {
+	b.Helper()
+	b.k.Sweep()
+	for {
+		if err := b.k.Settle(context.Background(), nil); err != nil {
+			b.Fatal(err)
+		}
+		if !b.k.Waiting() {
+			return
+		}
+		b.clock.t = b.clock.t.Add(100 * time.Millisecond)
+		if err := b.k.Await(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func (b *board) close() {
+	b.Helper()
+	k := b.k
+	b.k = nil
+	if err := k.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *board) crash() {
+	b.Helper()
+	k := b.k
+	b.k = nil
+	if err := k.Crash(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *board) append(lane, text string) {
+	b.Helper()
+	path := b.layout.Lane(lane)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// entries are the journal's.
+func (b *board) entries() []journal.Entry {
+	b.Helper()
+	var out []journal.Entry
+	_, err := journal.Scan(b.layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		out = append(out, *e)
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// lines are those of an owned lane's active segment.
+func (b *board) lines(lane string) []map[string]any {
+	b.Helper()
+	text, err := os.ReadFile(b.layout.Lane(lane))
+	if err != nil && !os.IsNotExist(err) {
+		b.Fatal(err)
+	}
+	var out []map[string]any
+	for line := range bytes.Lines(text) {
+		var m map[string]any
+		if err := json.Unmarshal(line, &m); err != nil {
+			b.Fatalf("lane %s: %v: %s", lane, err, line)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// alerts are the types of the board's alerts, in order.
+func (b *board) alerts() []string {
+	var out []string
+	for _, m := range b.lines("board") {
+		if m["type"] == "board.alert" {
+			out = append(out, m["data"].(map[string]any)["alert_type"].(string))
+		}
+	}
+	return out
+}
+
+// audit replays the whole board: every test's board must stand it.
+func (b *board) audit() {
+	b.Helper()
+	if b.Failed() {
+		return
+	}
+	fold, err := all.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := blackboard.Replay(context.Background(), blackboard.ReplayOptions{Layout: b.layout, Fold: fold}); err != nil {
+		b.Errorf("replay: %v", err)
+	}
+	seq := uint64(0)
+	for _, e := range b.entries() {
+		if e.Seq != seq {
+			b.Errorf("entry %d stands where %d should", e.Seq, seq)
+		}
+		seq++
+	}
+}
+
+// tree is every file of the board with its bytes.
+func (b *board) tree() map[string]string {
+	b.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(b.layout.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		out[strings.TrimPrefix(path, b.layout.Dir)] = string(text)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+func event(n int) string {
+	return fmt.Sprintf(`{"type":"build.done","id":"%d","data":{"ok":true,"n":%d}}`+"\n", n, n)
+}
+
+func TestTakesEveryLineInOnce(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", event(1)+event(2))
+	b.append("agents/7", event(3))
+	b.settle()
+	b.append("ci", event(4))
+	b.settle()
+	var got []string
+	for _, e := range b.entries() {
+		if e.Kind == journal.Input {
+			got = append(got, fmt.Sprintf("%s@%d:%d+%d/%d", e.Lane, e.Segment, e.From, e.To-e.From, e.Lines))
+		}
+	}
+	n := len(event(1))
+	want := []string{
+		fmt.Sprintf("agents/7@1:0+%d/1", n), fmt.Sprintf("ci@1:0+%d/2", 2*n), fmt.Sprintf("ci@1:%d+%d/1", 2*n, n),
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestRefusedLinesAreQuarantinedOnce(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", "{\"type\":\"build.done\",}\n\n"+event(1)+"nonsense\n")
+	b.settle()
+	b.close()
+	b.open()
+	b.settle()
+	if q := b.lines("quarantine/ci"); len(q) != 2 || q[0]["reason"] != "not_json" || q[1]["line"] != "nonsense" {
+		t.Errorf("quarantine: %v", q)
+	}
+	if e := b.lines("board"); len(e) != 2 || e[0]["type"] != "board.quarantined" {
+		t.Errorf("board: %v", e)
+	}
+}
+
+func TestAnIdleRestartWritesNothing(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", event(1)+"torn")
+	b.append("bad", "x\n")
+	b.settle()
+	b.close()
+	before := b.tree()
+	b.open()
+	b.settle()
+	b.close()
+	after := b.tree()
+	for path, text := range after {
+		if before[path] != text {
+			t.Errorf("%s: %q became %q", path, before[path], text)
+		}
+	}
+	if len(before) != len(after) {
+		t.Errorf("%d files became %d", len(before), len(after))
+	}
+}
+
+func TestATornLineWaits(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", event(1)+`{"type":"a`)
+	b.settle()
+	b.append("ci", `.b"}`)
+	b.settle()
+	if n := countInputs(b); n != 1 {
+		t.Errorf("%d lines before the newline, want 1", n)
+	}
+	b.clock.t = b.clock.t.Add(61 * time.Second)
+	b.settle()
+	b.clock.t = b.clock.t.Add(600 * time.Second)
+	b.settle()
+	if a := b.alerts(); fmt.Sprint(a) != "[unfinished]" {
+		t.Errorf("alerts %v, want one unfinished", a)
+	}
+	b.append("ci", "\n")
+	b.settle()
+	if n := countInputs(b); n != 2 {
+		t.Errorf("%d lines behind the newline, want 2", n)
+	}
+}
+
+func countInputs(b *board) (n int64) {
+	for _, e := range b.entries() {
+		if e.Kind == journal.Input && !layout.Worker(e.Lane) {
+			n += e.Lines
+		}
+	}
+	return n
+}
+
+func TestALongLineIsStreamedPast(t *testing.T) {
+	b := newBoard(t, map[string]string{"max_line": "64KiB"})
+	for i := range 40 {
+		b.append("ci", strings.Repeat("x", 300_000))
+		if i%13 == 0 {
+			b.settle()
+		}
+	}
+	b.append("ci", "\n"+event(1))
+	b.settle()
+	q := b.lines("quarantine/ci")
+	if len(q) != 1 || q[0]["reason"] != "too_long" || q[0]["length"] != float64(40*300_000) {
+		t.Errorf("quarantine: %v", q)
+	}
+	if n := countInputs(b); n != 2 {
+		t.Errorf("%d lines, want 2", n)
+	}
+}
+
+func TestACrashLosesNothing(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", event(1)+"bad\n")
+	b.settle()
+	b.crash()
+	b.append("ci", event(2)+"worse\n")
+	b.open()
+	b.settle()
+	b.crash()
+	b.open()
+	b.settle()
+	if n := countInputs(b); n != 4 {
+		t.Errorf("%d lines, want 4", n)
+	}
+	if q := b.lines("quarantine/ci"); len(q) != 2 {
+		t.Errorf("quarantine: %v", q)
+	}
+}
+
+func TestDerivedBytesThatAreMissingAreWrittenAgain(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", "bad\n")
+	b.settle()
+	want := b.tree()
+	b.crash()
+	for _, lane := range []string{"board", "quarantine/ci"} {
+		if err := os.Truncate(b.layout.Lane(lane), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.open()
+	b.settle()
+	for _, path := range []string{"/board.jsonl", "/quarantine/ci.jsonl"} {
+		if got := b.tree()[path]; got != want[path] {
+			t.Errorf("%s: %q, want %q", path, got, want[path])
+		}
+	}
+}
+
+func TestForeignBytesAreTakenAway(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", "bad\n")
+	b.settle()
+	before := len(b.lines("board"))
+	b.append("board", event(9))
+	b.append("ci", "bad again\n")
+	b.settle()
+	if a := b.alerts(); len(a) != 1 || a[0] != "foreign_bytes" {
+		t.Errorf("alerts %v, want one foreign_bytes", a)
+	}
+	if q := b.lines("quarantine/board"); len(q) != 1 || q[0]["reason"] != "foreign" {
+		t.Errorf("quarantine: %v", q)
+	}
+	if n := len(b.lines("board")); n != before+3 {
+		t.Errorf("%d lines on board, want %d", n, before+3)
+	}
+}
+
+func TestRotateSealArchive(t *testing.T) {
+	b := newBoard(t, map[string]string{"segment.max_bytes": "64KiB", "segment.min_bytes": "1KiB"})
+	var want strings.Builder
+	for i := range 3000 {
+		b.append("ci", event(i))
+		want.WriteString(event(i))
+		if i%100 == 0 {
+			b.settle()
+		}
+	}
+	b.settle()
+	matches, err := filepath.Glob(filepath.Join(b.layout.Dir, "archive/ci/*.zst"))
+	if err != nil || len(matches) < 2 {
+		t.Fatalf("archives %v, %v", matches, err)
+	}
+	left, _ := filepath.Glob(b.layout.Private("segments/ci/*"))
+	if len(left) > 0 {
+		t.Errorf("segments left: %v", left)
+	}
+	if n := countInputs(b); n != 3000 {
+		t.Errorf("%d lines, want 3000", n)
+	}
+}

@@ -1,0 +1,188 @@
+package blackboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"stigmergy/blackboard/durable"
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
+)
+
+// Replayed is what a replay compared.
+type Replayed struct {
+	Entries   uint64           `json:"entries"`
+	Inputs    int64            `json:"inputs"`        // lines folded afresh
+	Derived   int64            `json:"derived_bytes"` // compared byte for byte
+	ByRoot    int64            `json:"by_root_bytes"` // could only be checked by root
+	Lanes     map[string]int64 `json:"lanes"`         // bytes compared, by owned lane
+	From      uint64           `json:"from"`          // seq of the base state; 0: all history
+	Destroyed []string         `json:"destroyed,omitempty"`
+	Pending   int              `json:"pending"` // derived lines of the last entries that are not journaled yet
+}
+
+// DifferError is the first difference that a replay found.
+type DifferError struct {
+	Lane    string
+	Segment uint64
+	Offset  int64
+	Seq     uint64
+	What    string
+}
+
+func (e *DifferError) Error() string {
+	return fmt.Sprintf("replaying entry %d: lane %s@%d:%d: %s", e.Seq, e.Lane, e.Segment, e.Offset, e.What)
+}
+
+// ReplayOptions are what a replay is made with.
+type ReplayOptions struct {
+	Layout layout.Layout
+	Fold   Fold                // fresh, without state
+	Until  *contracts.Position // stop behind the entry that holds it
+	Notify func(seq uint64)    // progress
+}
+
+// Replay folds the whole history afresh, in memory, and compares what comes
+// out with what stands on the owned lanes, byte for byte. It needs no lock: on
+// a board that runs it compares what was journaled when it began to look.
+func Replay(ctx context.Context, opt ReplayOptions) (*Replayed, error) {
+	p := &replayer{opt: opt, out: &Replayed{Lanes: map[string]int64{}}}
+	cas := durable.CAS{Layout: opt.Layout}
+	opt.Fold.CAS(cas.Get)
+	p.refold = refolder{fold: opt.Fold, content: newContent(opt.Layout), uids: map[string]uint32{}, bad: p.bad, derived: p.derived,
+		configs: func(sum string) (*Config, error) {
+			text, err := cas.Get(sum)
+			if err != nil {
+				return nil, err
+			}
+			return configFrom(text, p.build)
+		}}
+	defer p.refold.content.close()
+	if err := p.places(); err != nil {
+		return nil, err
+	}
+	_, err := journal.Scan(opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return p.entry(e)
+	})
+	p.out.Pending = len(p.refold.pending)
+	return p.out, err
+}
+
+type replayer struct {
+	opt    ReplayOptions
+	out    *Replayed
+	refold refolder
+	build  string
+}
+
+// places learns what the journal says later: which handlers are to be skipped
+// where, where segments begin, and where moved lanes stand.
+func (p *replayer) places() error {
+	st := snapshots{layout: p.opt.Layout}.load(func(snapHeader) bool { return true })
+	if st != nil {
+		for _, t := range st.tails {
+			if raw, err := contracts.UnescapeLane(t.Path); err == nil {
+				p.refold.content.paths[segmentKey{t.Lane, t.Segment}] = raw
+			}
+			if t.Base != 0 {
+				p.refold.content.bases[segmentKey{t.Lane, t.Segment}] = t.Base
+			}
+		}
+	}
+	_, err := journal.Scan(p.opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if e.Kind == journal.Note && e.Note == "skip" {
+			p.opt.Fold.Skip(e.Handler, e.Position)
+		}
+		return nil
+	})
+	return err
+}
+
+func (p *replayer) entry(e *journal.Entry) error {
+	p.out.Entries++
+	if p.opt.Notify != nil {
+		p.opt.Notify(e.Seq)
+	}
+	switch e.Kind {
+	case journal.Open:
+		p.build = e.Version
+		if e.Fold != p.opt.Fold.Version() {
+			return fmt.Errorf("replaying entry %d: it was folded by fold version %d (version %s), this build has %d: %w", e.Seq, e.Fold, e.Version, p.opt.Fold.Version(), ErrOtherBuild)
+		}
+		if p.refold.config == nil {
+			return nil
+		}
+	case journal.Input:
+		p.out.Inputs += e.Lines
+	}
+	err := p.refold.entry(e)
+	if errors.Is(err, ErrDiverged) {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	if u := p.opt.Until; u != nil && e.Lane == u.Lane && e.Segment == u.Segment && e.To > u.Offset && len(p.refold.pending) == 0 {
+		return journal.Stop
+	}
+	return nil
+}
+
+// bad goes on where a note says that the bytes were destroyed.
+func (p *replayer) bad(e *journal.Entry, err error) error {
+	if !p.noted(e) {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
+	}
+	p.out.Destroyed = append(p.out.Destroyed, fmt.Sprintf("%s@%d:%d-%d", e.Lane, e.Segment, e.From, e.To))
+	return nil
+}
+
+// noted looks for the note that the bytes of an entry are gone.
+func (p *replayer) noted(want *journal.Entry) bool {
+	found := false
+	_, _ = journal.Scan(p.opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if e.Kind == journal.Note && e.Note == "destroyed" && e.Lane == want.Lane && e.Segment == want.Segment && e.From <= want.From && e.To >= want.To {
+			found = true
+			return journal.Stop
+		}
+		return nil
+	})
+	return found
+}
+
+func (p *replayer) derived(e *journal.Entry, b []byte) error {
+	if b == nil {
+		return p.byRoot(e)
+	}
+	same, err := p.refold.content.equal(e.Lane, e.Segment, e.From, b)
+	if err != nil {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
+	}
+	if !same {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: "the bytes that stand there are not those that the fold makes"}
+	}
+	p.out.Derived += int64(len(b))
+	p.out.Lanes[e.Lane] += int64(len(b))
+	return nil
+}
+
+// byRoot checks derived bytes whose cause is gone.
+func (p *replayer) byRoot(e *journal.Entry) error {
+	r, err := p.refold.content.open(e.Lane, e.Segment, e.From, e.To)
+	if err != nil {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
+	}
+	in := &p.refold.in
+	in.checker = p.refold.config.Checker
+	if err := in.readAll(r, e.To-e.From); err != nil || in.root != e.Root {
+		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: "the bytes that stand there do not have the root that was journaled"}
+	}
+	p.opt.Fold.SetHead(e.Lane, e.Segment, e.To)
+	p.out.ByRoot += e.To - e.From
+	return nil
+}
