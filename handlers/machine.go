@@ -57,9 +57,11 @@ func (m *Machine) CAS(get func(sha256 string) ([]byte, error)) { m.cas = get }
 
 // Configure puts settings and contracts in force, from the next entry on.
 func (m *Machine) Configure(c *blackboard.Config) error {
-	// Names of users are facts of the world: the fold knows uids.
-	uid := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-	p, err := contracts.NewPolicy(c.Settings.Roles, c.Settings.PolicyForeignOwned, c.DaemonUID, uid)
+	users := c.Users
+	if users == nil {
+		users = func(uint32) string { return "" }
+	}
+	p, err := contracts.NewPolicy(c.Settings.Roles, c.Settings.PolicyForeignOwned, c.DaemonUID, users)
 	if err != nil {
 		return fmt.Errorf("configuring the policy: %w", err)
 	}
