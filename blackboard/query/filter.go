@@ -167,10 +167,11 @@ func (f *Filter) String() string { return f.text }
 // Path is the path that the filter looks at.
 func (f *Filter) Path() contracts.Path { return f.path }
 
-// Equality gives the text that the value at the path must have, if the filter
-// asks for one: what an index can answer.
-func (f *Filter) Equality() (path, value string, ok bool) {
-	return f.path.String(), string(f.want.text), f.op == Equal
+// Equality gives the attribute or field of data that the filter wants to have
+// one text, if it does: what an index can answer.
+func (f *Filter) Equality() (field, value string, ok bool) {
+	keys := f.path.Keys()
+	return keys[0], string(f.want.text), f.op == Equal && len(keys) == 1
 }
 
 // Match tells whether the event passes.

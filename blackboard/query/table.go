@@ -97,6 +97,9 @@ func (t *Table) Add(ev *contracts.Event) (err error) {
 	}
 	var seen [][]byte
 	ev.Each(*t.path, func(v contracts.Value) bool {
+		if v.Kind == contracts.Array {
+			return true // its elements follow
+		}
 		for _, s := range seen {
 			if bytes.Equal(s, v.Raw) {
 				return true
@@ -173,7 +176,7 @@ func (t *Table) cell(a *Agg, c *cell, ev *contracts.Event) {
 	}
 	has := false
 	ev.Each(*a.path, func(v contracts.Value) bool {
-		if !v.Exists() {
+		if !v.Exists() || v.Kind == contracts.Array {
 			return true
 		}
 		has = true

@@ -1,0 +1,156 @@
+package query
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"stigmergy/blackboard/archive"
+	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
+)
+
+// blockSize is how much of the journal's text is read at a time.
+const blockSize = 512 << 10
+
+// block is a stretch of the journal: the lines that begin in it.
+type block struct {
+	seg   *jseg
+	off   int64 // in the file; of a compressed segment: unused
+	frame int   // of a compressed segment
+
+	n           int
+	first, last uint64
+	spans       []laneSpan
+	names       map[string]*laneDigest // until the block is merged
+	notes       []journal.Entry
+	settled     bool      // it has an entry that was not derived
+	unsettled   uint64    // the last of those
+	tail        []derived // what was derived behind that
+	bad         []Damage
+	size        int64 // of its text
+}
+
+// laneSpan says which segments of a lane a block has lines of.
+type laneSpan struct {
+	lane   *laneState
+	lo, hi uint64
+}
+
+// jseg is one file of the journal.
+type jseg struct {
+	journal.Segment
+	file *os.File // plain
+	size int64
+	arch *archive.Reader // compressed
+	last bool
+}
+
+// jlog is the journal opened for one run; its files stay open, so that nothing
+// that happens to them matters.
+type jlog struct {
+	segs   []*jseg
+	blocks []*block
+	bad    []Damage
+}
+
+// openJournal opens every file of the journal and cuts it into blocks.
+func openJournal(l layout.Layout, dec *archive.Decoder) (*jlog, error) {
+	for tries := 0; ; tries++ {
+		g, err := tryJournal(l, dec)
+		if errors.Is(err, fs.ErrNotExist) && tries < 5 {
+			continue // a segment was compressed meanwhile
+		}
+		return g, err
+	}
+}
+
+func tryJournal(l layout.Layout, dec *archive.Decoder) (*jlog, error) {
+	g := &jlog{}
+	segs, err := journal.Segments(l)
+	if err != nil {
+		if _, serr := os.Stat(l.Journal()); errors.Is(serr, fs.ErrNotExist) {
+			return g, nil // a board that nothing was taken in on
+		}
+		return nil, err
+	}
+	for i, s := range segs {
+		js := &jseg{Segment: s, last: i == len(segs)-1}
+		if err := g.open(js, dec); err != nil {
+			g.close()
+			return nil, err
+		}
+		g.segs = append(g.segs, js)
+	}
+	return g, nil
+}
+
+func (g *jlog) open(s *jseg, dec *archive.Decoder) error {
+	f, err := os.Open(s.Path)
+	if err != nil {
+		return fmt.Errorf("opening the journal: %w", err)
+	}
+	s.file = f
+	fi, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("reading the journal: %w", errors.Join(err, f.Close()))
+	}
+	s.size = fi.Size()
+	if !s.Compressed {
+		for off := int64(0); off < s.size; off += blockSize {
+			g.blocks = append(g.blocks, &block{seg: s, off: off})
+		}
+		return nil
+	}
+	if s.arch, err = dec.Open(f, s.size); err != nil {
+		g.bad = append(g.bad, Damage{Path: s.Path, Err: err})
+		return nil
+	}
+	for i := range s.arch.Frames() {
+		g.blocks = append(g.blocks, &block{seg: s, frame: i})
+	}
+	return nil
+}
+
+func (g *jlog) close() {
+	for _, s := range g.segs {
+		_ = s.file.Close() // read only
+	}
+}
+
+// read gives the whole lines that begin in the block.
+func (b *block) read(buf []byte) ([]byte, error) {
+	if b.seg.Compressed {
+		return b.seg.arch.DecodeFrame(b.frame, buf)
+	}
+	from := max(0, b.off-1) // the byte before tells whether a line begins at off
+	to := min(b.seg.size, b.off+blockSize+journal.MaxLen+1)
+	if int64(cap(buf)) < to-from {
+		buf = make([]byte, blockSize+journal.MaxLen+2)
+	}
+	buf = buf[:to-from]
+	n, err := b.seg.file.ReadAt(buf, from)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	buf = buf[:n]
+	start := 0
+	if b.off > 0 {
+		if start = bytes.IndexByte(buf, '\n') + 1; start == 0 {
+			return nil, nil
+		}
+	}
+	end := min(len(buf), int(b.off-from)+blockSize) // lines that begin before it
+	if end < start {
+		return nil, nil
+	}
+	if tail := bytes.IndexByte(buf[max(end-1, 0):], '\n'); tail >= 0 {
+		end = max(end-1, 0) + tail + 1
+	} else {
+		end = bytes.LastIndexByte(buf, '\n') + 1 // torn: not an entry yet
+	}
+	return buf[start:max(start, end)], nil
+}

@@ -1,0 +1,256 @@
+package query
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"slices"
+	"sort"
+
+	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
+)
+
+// liveSource reads what is not archived by the journal itself: its blocks are
+// in the board's order, so that nothing has to be merged but the lanes of one
+// block.
+type liveSource struct {
+	run    *run
+	blocks []*block        // those that concern what is wanted
+	only   map[segKey]bool // nil: every segment that no archive answers for
+	i      int             // of the block at hand; when reversed, from the end
+	some   []liveEntry     // what is left of it, when it was begun
+}
+
+// liveEntry is one journal entry whose lines are to be read.
+type liveEntry struct {
+	seq   uint64
+	from  int64
+	to    int64
+	lines int64
+	time  int64
+	seg   *segment
+}
+
+// batchBytes is how much one piece of work reads, a longer line excepted.
+const batchBytes = 4 << 20
+
+func (s *liveSource) block() *block {
+	if s.run.reverse {
+		return s.blocks[len(s.blocks)-1-s.i]
+	}
+	return s.blocks[s.i]
+}
+
+func (s *liveSource) bound() place {
+	if n := len(s.some); n > 0 {
+		if s.run.reverse {
+			return place{s.some[n-1].seq, math.MaxInt64}
+		}
+		return place{seq: s.some[0].seq}
+	}
+	if s.run.reverse {
+		return place{s.block().last, math.MaxInt64}
+	}
+	return place{seq: s.block().first}
+}
+
+// take hands out one block; the block's rest comes back with its result.
+func (s *liveSource) take() (work, source) {
+	b, some := s.block(), s.some
+	var rest source
+	if s.i+1 < len(s.blocks) && len(some) == 0 {
+		rest = &liveSource{run: s.run, blocks: s.blocks, only: s.only, i: s.i + 1}
+	}
+	return func(w *worker, budget int) *result {
+		entries := some
+		if entries == nil {
+			var err error
+			if entries, err = s.entries(w, b); err != nil {
+				s.run.damage(Damage{Path: b.seg.Path, Offset: b.off, Err: err})
+			}
+		}
+		return s.batch(w, b, entries, budget)
+	}, rest
+}
+
+// entries reads a block's entries of the segments that are wanted.
+func (s *liveSource) entries(w *worker, b *block) ([]liveEntry, error) {
+	text, err := b.read(w.buf)
+	if err != nil {
+		return nil, err
+	}
+	if cap(text) > cap(w.buf) {
+		w.buf = text[:0]
+	}
+	out := []liveEntry{}
+	var seg *segment
+	var wanted bool
+	scanEntries(text, func(e *entry) {
+		if !e.carries() || e.seq < s.run.from.seq || e.seq >= s.run.stopAt {
+			return
+		}
+		if seg == nil || seg.key.segment != e.segment || seg.key.lane != string(e.lane) {
+			k := segKey{string(e.lane), e.segment}
+			wanted = s.wanted(k)
+			seg = s.run.segment(k)
+		}
+		if wanted {
+			out = append(out, liveEntry{e.seq, e.from, e.to, e.lines, entryTime(e.time), seg})
+		}
+	}, func(int, error) {})
+	return out, nil
+}
+
+func (s *liveSource) wanted(k segKey) bool {
+	if !s.run.wantLane(k.lane) {
+		return false
+	}
+	if s.only != nil {
+		return s.only[k]
+	}
+	return !s.run.indexed[k]
+}
+
+// batch reads as many entries as fit and gives the others back.
+func (s *liveSource) batch(w *worker, b *block, entries []liveEntry, budget int) *result {
+	most := int64(min(max(budget, 64<<10), batchBytes))
+	n, size := 0, int64(0)
+	for n < len(entries) {
+		e := &entries[n]
+		if s.run.reverse {
+			e = &entries[len(entries)-1-n]
+		}
+		if size += e.to - e.from; size > most && n > 0 {
+			break
+		}
+		n++
+	}
+	now, later := entries[:n], entries[n:]
+	if s.run.reverse {
+		now, later = entries[len(entries)-n:], entries[:len(entries)-n]
+	}
+	res := s.run.result()
+	s.run.readEntries(w, now, res)
+	if len(later) > 0 {
+		res.rest = append(res.rest, &liveSource{run: s.run, blocks: []*block{b}, only: s.only, some: later})
+	}
+	return res
+}
+
+// readEntries finds the matches in some entries, each of which stands in its
+// segment's file.
+func (r *run) readEntries(w *worker, entries []liveEntry, res *result) {
+	sorted := slices.Clone(entries)
+	sort.SliceStable(sorted, func(i, j int) bool {
+		a, b := sorted[i].seg.key, sorted[j].seg.key
+		return a.lane < b.lane || a.lane == b.lane && a.segment < b.segment
+	})
+	lanes := 0
+	for i := 0; i < len(sorted); {
+		j := i + 1
+		for j < len(sorted) && sorted[j].seg == sorted[i].seg && sorted[j].from == sorted[j-1].to && sorted[j].to-sorted[i].from <= batchBytes {
+			j++
+		}
+		r.readStretch(w, sorted[i:j], res)
+		lanes++
+		i = j
+	}
+	if lanes > 1 {
+		sort.Slice(res.hits, func(i, j int) bool { return res.hits[i].less(res.hits[j].place) })
+	}
+}
+
+// readStretch searches entries that follow each other in one segment.
+func (r *run) readStretch(w *worker, es []liveEntry, res *result) {
+	seg, from, to := es[0].seg, es[0].from, es[len(es)-1].to
+	if to-from > batchBytes && seg.refusedAt(from).is {
+		return // a line too long to be an event
+	}
+	if to-from > maxRead {
+		r.damage(Damage{Path: seg.key.lane, Offset: from, Err: errTooLong})
+		return
+	}
+	text := w.space(to - from)
+	n, err := seg.ReadAt(text, from)
+	if int64(n) < to-from {
+		text = text[:bytes.LastIndexByte(text[:n], '\n')+1]
+		seg.missing(from+int64(len(text)), to, err)
+	} else if text[n-1] != '\n' {
+		seg.missing(from, to, io.EOF) // another file's bytes
+		return
+	}
+	r.stats.LiveBytes.Add(int64(n))
+	k, line, at := 0, int64(0), 0 // the entry at hand, its lines before at
+	st := stretch{seg: seg, base: from, text: text}
+	st.locate = func(off int, h *hit) bool {
+		for int64(off)+from >= es[k].to {
+			k++
+			line, at = 0, int(es[k].from-from)
+		}
+		line += int64(bytes.Count(text[at:off], newline))
+		at = off
+		h.place, h.time = place{es[k].seq, line}, es[k].time
+		return r.liveVerdict(w, seg, es[k].seq, from+int64(off), text[off:], h)
+	}
+	st.search(r, w, sure{}, false, res)
+}
+
+var newline = []byte{'\n'} //nolint: a constant that Go cannot write as one
+
+// maxRead bounds what is read in one piece.
+const maxRead = 64 << 20
+
+// liveVerdict tells whether a journaled line is what the request asks for: an
+// event, or the record of a refused one.
+func (r *run) liveVerdict(w *worker, seg *segment, seq uint64, off int64, rest []byte, h *hit) bool {
+	line := rest[:bytes.IndexByte(rest, '\n')]
+	if contracts.Blank(line) {
+		return false
+	}
+	if r.req.Quarantined {
+		return true
+	}
+	if seq >= r.view.unsettled && !seg.derived {
+		return r.checkLine(w, seg.key.lane, line, h)
+	}
+	x := seg.refusedAt(off)
+	if !x.is {
+		return true
+	}
+	if x.recovered > 0 && int(x.recovered) < len(line) {
+		h.off, h.flags = int(x.recovered), h.flags|flagRecovered
+		return true
+	}
+	return false
+}
+
+// checkLine decides about a line that the daemon has not decided about.
+func (r *run) checkLine(w *worker, lane string, line []byte, h *hit) bool {
+	rules, err := r.engine.rules()
+	if err != nil {
+		r.damage(Damage{Path: r.engine.layout.Settings(), Err: err})
+		return false
+	}
+	why := rules.checker.Check(line, &w.check)
+	if why == nil {
+		return !rules.forged(&w.check, lane)
+	}
+	off, ok := rules.recover(line, lane, why, &w.check)
+	h.off, h.flags = off, h.flags|flagRecovered
+	return ok
+}
+
+func (x *rules) forged(ev *contracts.Event, lane string) bool {
+	return x.policy != nil && x.policy.Forged(ev.Topic, lane)
+}
+
+// recover finds the record that a mangled line certainly ends with, where it
+// counts as an event.
+func (x *rules) recover(line []byte, lane string, why *contracts.Refusal, ev *contracts.Event) (int, bool) {
+	if why != nil && why.Reason != contracts.ReasonNotJSON || layout.Worker(lane) {
+		return 0, false
+	}
+	off, ok := contracts.Recover(line, x.checker)
+	return off, ok && x.checker.Check(line[off:], ev) == nil && !x.forged(ev, lane)
+}

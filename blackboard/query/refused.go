@@ -1,0 +1,166 @@
+package query
+
+import (
+	"bytes"
+	"io"
+	"sort"
+	"strings"
+
+	"stigmergy/contracts"
+)
+
+// refusal is what the quarantine says of one line.
+type refusal struct {
+	is        bool
+	offset    int64 // of the line in its segment
+	recovered int64 // where in the line its event begins; 0: there is none
+}
+
+// refusedAt tells whether the journaled line at an offset was refused when it
+// was taken in. Every refused line has a record, so the records are the truth,
+// whatever the contracts say by now.
+func (s *segment) refusedAt(off int64) refusal {
+	if s.derived {
+		return refusal{}
+	}
+	all := s.run.refusals(s.key.lane)[s.key.segment]
+	i := sort.Search(len(all), func(i int) bool { return all[i].offset >= off })
+	if i < len(all) && all[i].offset == off {
+		return all[i]
+	}
+	return refusal{}
+}
+
+// laneRefusals are read once for each lane that a candidate stands in.
+type laneRefusals struct {
+	done chan struct{}
+	by   map[uint64][]refusal
+}
+
+func (r *run) refusals(lane string) map[uint64][]refusal {
+	r.mu.Lock()
+	x := r.refused[lane]
+	mine := x == nil
+	if mine {
+		x = &laneRefusals{done: make(chan struct{})}
+		r.refused[lane] = x
+	}
+	r.mu.Unlock()
+	if mine {
+		x.by = r.readRefusals(lane)
+		close(x.done)
+	}
+	<-x.done
+	return x.by
+}
+
+// readRefusals goes through the records of a lane's refused lines; nothing is
+// opened for a lane that never had one.
+func (r *run) readRefusals(lane string) map[uint64][]refusal {
+	by := map[uint64][]refusal{}
+	for _, part := range r.partsOf("quarantine/" + lane) {
+		r.eachLine(part, func(line []byte) {
+			if pos, rec, ok := readRefusal(line); ok && pos.Lane == lane {
+				by[pos.Segment] = append(by[pos.Segment], refusal{true, pos.Offset, rec})
+			}
+		})
+	}
+	for _, all := range by {
+		sort.Slice(all, func(i, j int) bool { return all[i].offset < all[j].offset })
+	}
+	return by
+}
+
+// readRefusal reads where a refused line stands from its record.
+func readRefusal(line []byte) (pos contracts.Position, recovered int64, ok bool) {
+	const first = `{"position":"`
+	text := ""
+	if rest, has := bytes.CutPrefix(line, []byte(first)); has {
+		if n := bytes.IndexByte(rest, '"'); n > 0 {
+			text = string(rest[:n])
+		}
+	} else {
+		text = contracts.GetString(line, "position")
+	}
+	pos, err := contracts.ParsePosition(text)
+	if err != nil {
+		return pos, 0, false
+	}
+	if bytes.Contains(line, []byte(`"recovered"`)) {
+		if rec, err := contracts.ParsePosition(contracts.GetString(line, "recovered")); err == nil && rec.Lane == pos.Lane && rec.Segment == pos.Segment {
+			recovered = rec.Offset - pos.Offset
+		}
+	}
+	return pos, recovered, true
+}
+
+// part is a stretch of a segment.
+type part struct {
+	seg *segment
+	end int64 // -1: to the file's end
+}
+
+// partsOf are all segments of a lane that stand on the board, in order.
+func (r *run) partsOf(lane string) []part {
+	seen := map[uint64]int64{}
+	for k := range r.stored.segments {
+		if k.lane == lane {
+			seen[k.segment] = -1
+		}
+	}
+	for i := range r.archives {
+		if e := &r.archives[i]; e.Lane == lane && e.Err == nil {
+			seen[e.Segment] = e.Summary.RawBytes
+		}
+	}
+	if st := r.view.lanes[lane]; st != nil && st.end > 0 {
+		if _, gone := seen[st.segment]; !gone {
+			seen[st.segment] = st.end
+		}
+	}
+	var parts []part
+	for n, end := range seen {
+		parts = append(parts, part{r.segment(segKey{lane, n}), end})
+	}
+	sort.Slice(parts, func(i, j int) bool { return parts[i].seg.key.segment < parts[j].seg.key.segment })
+	return parts
+}
+
+// eachLine calls fn for every ended line of a part, in bounded memory; a line
+// beyond that is passed over.
+func (r *run) eachLine(p part, fn func(line []byte)) {
+	buf := make([]byte, 0, 1<<20)
+	for off, skip := int64(0), false; p.end < 0 || off < p.end; {
+		room := buf[len(buf):cap(buf)]
+		if p.end >= 0 {
+			room = room[:min(int64(len(room)), p.end-off)]
+		}
+		n, err := p.seg.ReadAt(room, off)
+		off += int64(n)
+		buf = buf[:len(buf)+n]
+		last := bytes.LastIndexByte(buf, '\n') + 1
+		for line := range bytes.Lines(buf[:last]) {
+			if !skip {
+				fn(line[:len(line)-1])
+			}
+			skip = false
+		}
+		buf = buf[:copy(buf[:cap(buf)], buf[last:])]
+		if len(buf) == cap(buf) {
+			if cap(buf) < maxRead {
+				buf = append(make([]byte, 0, 4*cap(buf)), buf...)
+			} else {
+				buf, skip = buf[:0], true
+			}
+		}
+		if err != nil || n == 0 {
+			if err != nil && err != io.EOF || p.end >= 0 && off < p.end {
+				p.seg.missing(off, p.end, err)
+			}
+			return
+		}
+	}
+}
+
+// quarantined tells whether a lane is one of records of refused lines.
+func quarantined(lane string) bool { return strings.HasPrefix(lane, "quarantine/") }
