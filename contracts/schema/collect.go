@@ -36,8 +36,10 @@ func (c *collector) check(n *node, at span, pointer string) {
 	if c.full() {
 		return
 	}
-	*c.steps--
-	if *c.steps < 0 || c.depth > maxValueDepth {
+	if *c.steps--; c.depth > maxValueDepth {
+		*c.steps = -1
+	}
+	if *c.steps < 0 {
 		c.add(at, pointer, "$ref", "a value that can be checked in bounded time")
 		return
 	}

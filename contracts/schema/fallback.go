@@ -23,8 +23,9 @@ type fallback struct {
 	budget *budget
 }
 
-// schemaURL is what the schema at hand is called. Nothing is ever loaded from it.
-const schemaURL = "urn:stigmergy:contract"
+// schemaURL is what the schema at hand is called: relative references become URLs
+// beside it, and nothing is ever loaded from there.
+const schemaURL = "contract:///schema.json"
 
 // newFallback also checks the text against the standard's own schema.
 func newFallback(text []byte, v *Value, opt options) (*fallback, error) {
@@ -35,7 +36,7 @@ func newFallback(text []byte, v *Value, opt options) (*fallback, error) {
 	if err != nil {
 		return nil, faultAt(text, v.Offset, "", err.Error())
 	}
-	c, b := jsonschema.NewCompiler(), &budget{left: steps(text)}
+	c, b := jsonschema.NewCompiler(), &budget{left: slowSteps(text)}
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(loader(opt.load))
 	if opt.assertFormats {
@@ -147,13 +148,13 @@ func (f *fallback) check(data []byte) (out []Error) {
 	if err != nil {
 		return []Error{{"", "json", "a JSON value", err.Error()}}
 	}
-	err = f.validate(doc, steps(data))
+	err = f.validate(doc, slowSteps(data))
 	if err == nil {
 		return nil
 	}
 	var verr *jsonschema.ValidationError
 	if !errors.As(err, &verr) {
-		return []Error{{"", "$ref", "a value that can be checked in bounded time", "one that cannot: " + err.Error()}}
+		return tooMuch()
 	}
 	for _, leaf := range leaves(verr, nil) {
 		out = append(out, convert(data, leaf)...)
@@ -177,9 +178,7 @@ func (f *fallback) validate(doc document, steps int) (err error) {
 	f.budget.left = steps
 	defer func() {
 		if p := recover(); p != nil {
-			if err, _ = p.(error); err == nil || !errors.Is(err, errBudget) {
-				err = fmt.Errorf("the schema library failed: %v", p)
-			}
+			err = fmt.Errorf("checking by the schema library: %v", p)
 		}
 	}()
 	return f.schema.Validate(doc.value)

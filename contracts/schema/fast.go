@@ -21,7 +21,7 @@ type fast struct {
 const (
 	// baseSteps and stepsPerByte bound the objects, arrays and combinations of one
 	// check, for schemas whose alternatives multiply with depth.
-	baseSteps    = 1 << 20
+	baseSteps    = 1 << 16
 	stepsPerByte = 16
 	// maxValueDepth bounds recursion where nobody bounded the value's depth before.
 	maxValueDepth = 1000
@@ -127,16 +127,43 @@ func (f *fast) str(rule *stringRule, i int) (end int, v verdict) {
 		end, _ = skipString(f.b, i)
 		return end, yes
 	}
-	if p := rule.pattern; p != nil && p.sets != nil && rule.format == nil && rule.max < 0 && rule.min <= len(p.sets) {
-		if end = i + len(p.sets) + 1; end < len(f.b) && f.b[end] == '"' && p.fixed(f.b[i+1:end]) {
+	if rule.size > 0 {
+		if end = i + rule.size + 1; end < len(f.b) && f.b[end] == '"' && rule.match(f.b[i+1:end]) {
 			return end + 1, yes
 		}
 	}
 	end, plain := skipString(f.b, i)
-	if !plain || end-i < 2 {
+	switch {
+	case end-i < 2 || !plain && (rule.pattern != nil || rule.format != nil):
 		return end, unsure
+	case !plain:
+		return end, is(rule.holds(escapedRunes(f.b[i+1 : end-1])))
 	}
 	return end, is(rule.match(f.b[i+1 : end-1]))
+}
+
+// escapedRunes counts the code points of a string's body that holds escapes.
+func escapedRunes(s []byte) (n int) {
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i]&0xC0 == 0x80: // within a character
+			continue
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == 'u':
+			if i+6 < len(s) && pairBegins(s[i+2:]) && s[i+6] == '\\' {
+				i += 6 // the second half follows, and counts for both
+			}
+			i += 5
+		case s[i] == '\\':
+			i++
+		}
+		n++
+	}
+	return n
+}
+
+// pairBegins tells whether four hex digits are the first half of a surrogate pair.
+func pairBegins(hex []byte) bool {
+	return len(hex) >= 2 && hex[0]|0x20 == 'd' && (hex[1] == '8' || hex[1] == '9' || hex[1]|0x20 == 'a' || hex[1]|0x20 == 'b')
 }
 
 // match holds a decoded string against the rule.
@@ -152,9 +179,11 @@ func (r *stringRule) length(s []byte) bool {
 	if (r.max < 0 || len(s) <= r.max) && (r.min <= 1 || len(s) >= 4*r.min) {
 		return true
 	}
-	n := runes(s)
-	return n >= r.min && (r.max < 0 || n <= r.max)
+	return r.holds(runes(s))
 }
+
+// holds compares a number of code points.
+func (r *stringRule) holds(n int) bool { return n >= r.min && (r.max < 0 || n <= r.max) }
 
 func runes(s []byte) (n int) {
 	for _, c := range s {

@@ -118,30 +118,3 @@ func two(s []byte, i int) (int, bool) {
 	a, b := s[i]-'0', s[i+1]-'0'
 	return int(a)*10 + int(b), a <= 9 && b <= 9
 }
-
-// isUUID is RFC 9562's text form, in either case.
-func isUUID(s []byte) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range s {
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !hexDigit[c] {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-var hexDigit = func() (t byteSet) {
-	for _, c := range "0123456789abcdefABCDEF" {
-		t[c] = true
-	}
-	return t
-}()

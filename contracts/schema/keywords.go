@@ -176,6 +176,9 @@ func (n *node) finish() {
 	if n.words == nil && len(n.enum) > 0 {
 		n.words = plainWords(n.enum)
 	}
+	if n.str != nil {
+		n.str.size = n.str.fixedSize()
+	}
 	n.steps = n.obj != nil || n.arr != nil || n.also != nil
 	alone := n.also == nil && n.enum == nil
 	switch {
@@ -213,4 +216,16 @@ func plainText(s string) bool {
 		}
 	}
 	return true
+}
+
+// fixedSize is the length of all strings that meet the rule, if they have only
+// one and it is decided by a table.
+func (r *stringRule) fixedSize() int {
+	switch {
+	case r.pattern != nil && r.pattern.runs != nil:
+		return r.pattern.size
+	case r.format != nil && r.format.name == "uuid":
+		return 36
+	}
+	return 0
 }

@@ -71,6 +71,7 @@ type stringRule struct {
 	min, max int // code points; max -1 is no limit
 	pattern  *pattern
 	format   *format
+	size     int // the one length a good string has, and its raw text is its own; else 0
 }
 
 type numberRule struct {

@@ -12,10 +12,18 @@ import (
 type pattern struct {
 	text  string
 	re    *regexp.Regexp // nil if one of the tables does it
-	sets  []byteSet      // sets[i] is what may stand at i, if the length is fixed
+	runs  []run          // the text is of fixed length, so many bytes of each set
+	size  int            // that length
 	each  *byteSet       // or: what every byte must be …
 	least int            // … of at least so many …
 	most  int            // … and at most so many; -1 is no limit
+}
+
+// run is so many bytes of a set.
+type run struct {
+	set *byteSet
+	n   int
+	hex bool // the set is 0-9a-f
 }
 
 // byteSet is a set of bytes; in use only ASCII without quote and backslash, so
@@ -28,7 +36,7 @@ func newPattern(text string) (*pattern, error) {
 		return nil, err
 	}
 	p := &pattern{text: text}
-	if p.tabulate(tree); p.sets == nil && p.each == nil {
+	if p.tabulate(tree); p.runs == nil && p.each == nil {
 		p.re, err = regexp.Compile(text)
 	}
 	return p, err
@@ -37,21 +45,20 @@ func newPattern(text string) (*pattern, error) {
 // match reports whether the decoded string matches.
 func (p *pattern) match(s []byte) bool {
 	switch {
-	case p.sets != nil:
-		return len(s) == len(p.sets) && p.fixed(s)
+	case p.runs != nil:
+		return len(s) == p.size && p.fixed(s)
 	case p.each != nil:
 		return len(s) >= p.least && (p.most < 0 || len(s) <= p.most) && p.each.all(s)
 	}
 	return p.re.Match(s)
 }
 
-// fixed reports whether s begins as the fixed-length pattern asks.
+// fixed checks a text of the right length.
 func (p *pattern) fixed(s []byte) bool {
-	if len(s) < len(p.sets) {
-		return false
-	}
-	for i := range p.sets {
-		if !p.sets[i][s[i]] {
+	for _, r := range p.runs {
+		part := s[:r.n]
+		s = s[r.n:]
+		if r.hex && !lowerHex(part) || !r.hex && !r.set.all(part) {
 			return false
 		}
 	}
@@ -67,8 +74,8 @@ func (t *byteSet) all(s []byte) bool {
 	return true
 }
 
-// maxFixed bounds the tables of a fixed-length pattern.
-const maxFixed = 128
+// maxFixed bounds the length that is kept as runs.
+const maxFixed = 1 << 10
 
 // tabulate recognizes ^…$ over ASCII sets: all of fixed length, or one set
 // repeated.
@@ -84,15 +91,20 @@ func (p *pattern) tabulate(re *syntax.Regexp) {
 	if len(body) == 1 && p.repeated(body[0]) {
 		return
 	}
-	var sets []byteSet
+	var runs []run
 	for _, part := range body {
-		more, ok := fixedSets(part.Simplify())
-		if !ok || len(sets)+len(more) > maxFixed {
+		more, ok := fixedRuns(part, 0)
+		if !ok {
 			return
 		}
-		sets = append(sets, more...)
+		runs = append(runs, more...)
 	}
-	p.sets = sets
+	for _, r := range runs {
+		p.size += r.n
+	}
+	if p.size <= maxFixed && p.size > 0 {
+		p.runs = runs
+	}
 }
 
 // repeated recognizes X+, X* and X{m,n} for one set X.
@@ -115,54 +127,71 @@ func (p *pattern) repeated(re *syntax.Regexp) bool {
 	return true
 }
 
-// fixedSets is the sets of a part that always takes the same number of bytes.
-func fixedSets(re *syntax.Regexp) ([]byteSet, bool) {
-	if re.Op == syntax.OpConcat || re.Op == syntax.OpCapture {
-		var out []byteSet
-		for _, sub := range re.Sub {
-			more, ok := fixedSets(sub)
-			if !ok || len(out)+len(more) > maxFixed {
-				return nil, false
-			}
-			out = append(out, more...)
-		}
-		return out, true
-	}
-	if re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0 {
-		return literalSets(re.Rune)
+// fixedRuns are the runs of a part that always takes the same number of bytes.
+func fixedRuns(re *syntax.Regexp, depth int) ([]run, bool) {
+	switch {
+	case depth > 8:
+		return nil, false
+	case re.Op == syntax.OpConcat, re.Op == syntax.OpCapture, re.Op == syntax.OpRepeat && re.Min == re.Max:
+		return fixedSubs(re, depth)
+	case re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0:
+		return literalRuns(re.Rune)
 	}
 	set, ok := asciiSet(re)
-	if !ok {
-		return nil, false
-	}
-	return []byteSet{*set}, true
+	return []run{{set, 1, ok && *set == lowerHexSet}}, ok
 }
 
-func literalSets(runes []rune) ([]byteSet, bool) {
-	out := make([]byteSet, len(runes))
-	for i, r := range runes {
-		if !out[i].add(r, r) {
+func fixedSubs(re *syntax.Regexp, depth int) (out []run, ok bool) {
+	for _, sub := range re.Sub {
+		more, ok := fixedRuns(sub, depth+1)
+		if !ok || len(out)+len(more) > maxFixed {
 			return nil, false
 		}
+		out = append(out, more...)
+	}
+	if re.Op != syntax.OpRepeat {
+		return out, true
+	}
+	if len(out) == 1 {
+		out[0].n *= re.Min
+		return out, out[0].n > 0
+	}
+	once := out
+	for i := 1; i < re.Min; i++ {
+		if out = append(out, once...); len(out) > maxFixed {
+			return nil, false
+		}
+	}
+	return out, re.Min > 0
+}
+
+func literalRuns(runes []rune) ([]run, bool) {
+	out := make([]run, len(runes))
+	for i, r := range runes {
+		set := new(byteSet)
+		if !set.add(r, r) {
+			return nil, false
+		}
+		out[i] = run{set, 1, false}
 	}
 	return out, true
 }
 
 // asciiSet is the set of a character class or a single character.
 func asciiSet(re *syntax.Regexp) (*byteSet, bool) {
-	var set byteSet
+	set := new(byteSet)
 	switch {
 	case re.Op == syntax.OpLiteral && len(re.Rune) == 1 && re.Flags&syntax.FoldCase == 0:
-		return &set, set.add(re.Rune[0], re.Rune[0])
-	case re.Op == syntax.OpCharClass:
+		return set, set.add(re.Rune[0], re.Rune[0])
+	case re.Op == syntax.OpCharClass && len(re.Rune) > 0:
 		for i := 0; i < len(re.Rune); i += 2 {
 			if !set.add(re.Rune[i], re.Rune[i+1]) {
-				return nil, false
+				return set, false
 			}
 		}
-		return &set, true
+		return set, true
 	}
-	return nil, false
+	return set, false
 }
 
 // add takes a range in; false if a raw JSON string could write it otherwise.
@@ -175,3 +204,15 @@ func (t *byteSet) add(lo, hi rune) bool {
 	}
 	return true
 }
+
+func setOf(chars string) (t byteSet) {
+	for _, c := range chars {
+		t[c] = true
+	}
+	return t
+}
+
+var (
+	lowerHexSet = setOf("0123456789abcdef")
+	hexDigit    = setOf("0123456789abcdefABCDEF")
+)
