@@ -87,6 +87,9 @@ func (r *round) folderIs(rel string, st stat, err error, entry bool) {
 	case err != nil && !missing(err):
 		r.unreadable(rel, "", nil, err)
 	case err != nil || !st.folder():
+		if err != nil {
+			delete(r.s.said, rel)
+		}
 		if d != nil {
 			r.folderGone(rel)
 		}
@@ -141,7 +144,7 @@ func (r *round) folderGone(rel string) {
 		}
 	}
 	for p := range s.said {
-		if inside(p) {
+		if p != rel && inside(p) {
 			delete(s.said, p)
 		}
 	}

@@ -155,10 +155,11 @@ func (r *round) changed(rel string, cur *Tail, st stat, err error) {
 	lane, isLane := layout.LaneName(rel)
 	switch {
 	case err != nil:
-		r.absent(rel)
+		delete(r.s.said, rel)
+		r.vacant(rel)
 	case !isLane:
 	case !st.regular():
-		r.absent(rel)
+		r.vacant(rel)
 		r.notALane(rel, lane, st)
 	default:
 		r.strangers = append(r.strangers, stranger{rel, lane, st})
@@ -177,10 +178,9 @@ func (r *round) loses(t *Tail, rel string) {
 	r.lost = append(r.lost, t)
 }
 
-// absent settles a lane path under which no file stands that could be a lane.
-func (r *round) absent(rel string) {
+// vacant settles a lane path under which no file stands that could be a lane.
+func (r *round) vacant(rel string) {
 	s := r.s
-	delete(s.said, rel)
 	s.forgetCand(rel)
 	t := s.heirs[rel]
 	if t == nil || t.gone != 0 {
@@ -226,6 +226,7 @@ func (r *round) recognise() {
 		switch {
 		case t == nil:
 			rest = append(rest, x)
+		case r.s.at[x.rel] == t: // recognised meanwhile
 		case r.s.at[t.Path] == t && t.Path != x.rel && r.s.stands(t):
 			r.hardLink(x, t.Path)
 		default:

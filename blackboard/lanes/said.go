@@ -50,7 +50,7 @@ func (r *round) notALane(rel, lane string, st stat) {
 }
 
 func (r *round) hardLink(x stranger, first string) {
-	r.absent(x.rel)
+	r.vacant(x.rel)
 	n := note{kind: HardLink, id: x.st.identity}
 	if r.s.once(x.rel, n) {
 		r.say(Finding{Kind: HardLink, Lane: x.lane, Path: x.rel, OldPath: first})

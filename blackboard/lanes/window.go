@@ -98,12 +98,12 @@ func (ws *windows) buffer() []byte {
 	return make([]byte, 0, Window)
 }
 
-// reader reads bytes of a segment, all of p or an error.
-type reader func(p []byte, off int64) error
+// readFunc reads bytes of a segment, all of p or an error.
+type readFunc func(p []byte, off int64) error
 
 // holds says whether the bytes before w.offset still stand in the file; where
 // they do, w has its buffer afterwards.
-func (ws *windows) holds(w *window, read reader) (bool, error) {
+func (ws *windows) holds(w *window, read readFunc) (bool, error) {
 	if w.offset == 0 {
 		return true, nil
 	}
@@ -128,7 +128,7 @@ func (ws *windows) holds(w *window, read reader) (bool, error) {
 	return ws.headHolds(w, read)
 }
 
-func (ws *windows) headHolds(w *window, read reader) (bool, error) {
+func (ws *windows) headHolds(w *window, read readFunc) (bool, error) {
 	head := ws.a[:Window]
 	if err := read(head, 0); err != nil {
 		return false, err
@@ -149,7 +149,7 @@ var errChanged = errors.New("the bytes taken in have changed")
 
 // advance moves w on to to; last are bytes that end there. What is missing of
 // them is read from the file.
-func (ws *windows) advance(w *window, to int64, last []byte, read reader) error {
+func (ws *windows) advance(w *window, to int64, last []byte, read readFunc) error {
 	if w.buf == nil && w.offset > 0 && len(last) < int(span(to)) {
 		if ok, err := ws.holds(w, read); !ok {
 			return errors.Join(errChanged, err)
@@ -177,7 +177,7 @@ func (ws *windows) advance(w *window, to int64, last []byte, read reader) error 
 }
 
 // compose is the last min(Window, to) bytes before to, in scratch or in last.
-func (ws *windows) compose(w *window, to, from int64, last []byte, read reader) ([]byte, error) {
+func (ws *windows) compose(w *window, to, from int64, last []byte, read readFunc) ([]byte, error) {
 	need := int(span(to))
 	if len(last) >= need {
 		return last[len(last)-need:], nil
@@ -193,7 +193,7 @@ func (ws *windows) compose(w *window, to, from int64, last []byte, read reader) 
 }
 
 // cross hashes the head when to goes beyond it for the first time.
-func (ws *windows) cross(w *window, to, from int64, last []byte, read reader) error {
+func (ws *windows) cross(w *window, to, from int64, last []byte, read readFunc) error {
 	if w.offset > Window || to <= Window {
 		return nil
 	}
