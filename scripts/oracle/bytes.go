@@ -132,34 +132,40 @@ func laneName(rel string) string {
 
 // place is where the bytes of a segment are.
 type place struct {
-	path   string
-	base   int64 // the segment begins so many bytes into the file
-	active bool
+	path string
+	base int64 // the segment begins so many bytes into the file
+	end  int64 // and ends there; 0: with the file
 }
 
 // places lists every file that holds the segment's bytes. While a segment is
 // being archived there are two, and they must agree.
 func (c *checker) places(id segmentID) []place {
 	var out []place
-	base := c.journal.base[id]
-	add := func(path string, active bool) {
+	add := func(path string, base, end int64) {
 		if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() {
-			out = append(out, place{path, base, active})
+			out = append(out, place{path, base, end})
 		}
 	}
 	name := fmt.Sprintf("%08d", id.n)
-	add(filepath.Join(c.dir, "archive", id.lane, name+".jsonl.zst"), false)
-	add(filepath.Join(c.dir, ".stigmergy", "segments", id.lane, name+".jsonl"), false)
-	if c.journal.latest[id.lane] == id.n {
-		path := lanePath(id.lane)
-		for moved, lane := range c.journal.moved {
-			if lane == id.lane {
-				path = moved + ".jsonl"
-			}
-		}
-		add(filepath.Join(c.dir, path), true)
+	add(filepath.Join(c.dir, "archive", id.lane, name+".jsonl.zst"), 0, 0)
+	add(filepath.Join(c.dir, ".stigmergy", "segments", id.lane, name+".jsonl"), 0, 0)
+	// A segment that a power cut ended stays in the lane's file until it is
+	// copied out; the next one begins behind it.
+	end := c.journal.ends[id]
+	if c.journal.latest[id.lane] == id.n || end > 0 && len(out) == 0 {
+		add(filepath.Join(c.dir, c.activePath(id.lane)), c.journal.base[id], end)
 	}
 	return out
+}
+
+// activePath is the lane's file below the board, under its present name.
+func (c *checker) activePath(lane string) string {
+	for moved, l := range c.journal.moved {
+		if l == lane {
+			return moved + ".jsonl"
+		}
+	}
+	return lanePath(lane)
 }
 
 // lanesOnDisk calls fn for every lane file, in name order.

@@ -59,7 +59,8 @@ type journal struct {
 	kinds    []string    // by seq
 	extents  map[segmentID][]extent
 	latest   map[string]uint64    // the active segment of each lane
-	base     map[segmentID]int64  // where in its file a segment begins
+	base     map[segmentID]int64  // where in the lane's file a segment begins
+	ends     map[segmentID]int64  // where in the lane's file a segment ends that was cut
 	gone     map[segmentID]extent // noted as destroyed or lost: from the smallest to the largest offset
 	moved    map[string]string    // raw path without suffix → lane, of renamed lanes
 	segments []segmentID          // in the order of their first entry
@@ -72,7 +73,7 @@ const noteKinds = " lost destroyed replaced renamed truncated deleted rewritten 
 
 func (c *checker) readJournal() error {
 	j := &c.journal
-	*j = journal{extents: map[segmentID][]extent{}, latest: map[string]uint64{}, base: map[segmentID]int64{}, gone: map[segmentID]extent{}, moved: map[string]string{}}
+	*j = journal{extents: map[segmentID][]extent{}, latest: map[string]uint64{}, base: map[segmentID]int64{}, ends: map[segmentID]int64{}, gone: map[segmentID]extent{}, moved: map[string]string{}}
 	files, err := journalFiles(filepath.Join(c.dir, ".stigmergy", "journal"))
 	if err != nil {
 		return err
@@ -234,7 +235,9 @@ func (c *checker) learn(where string, e *entry) {
 			c.fail("journal", where, "segment %d of %s begins, but %d was given already", e.Next, e.Lane, j.latest[e.Lane])
 		}
 		j.latest[e.Lane] = e.Next
-		j.base[segmentID{e.Lane, e.Next}] = e.Base
+		if e.Base > 0 {
+			j.base[segmentID{e.Lane, e.Next}], j.ends[id] = e.Base, e.Base
+		}
 		for path, lane := range j.moved {
 			if lane == e.Lane {
 				delete(j.moved, path)

@@ -141,7 +141,11 @@ func (c *checker) walkPlace(id segmentID, p place, xs []extent, fn func(segmentI
 		return facts{}, errors.Join(err, f.Close())
 	}
 	w := walker{c: c, id: id, place: p, xs: xs, fn: fn}
-	r := newLineReader(f, int(c.opt.MaxLine)+1)
+	var in io.Reader = f
+	if p.end > 0 {
+		in = io.LimitReader(f, p.end-p.base)
+	}
+	r := newLineReader(in, int(c.opt.MaxLine)+1)
 	for {
 		l, err := r.next()
 		if err == io.EOF {
