@@ -13,6 +13,7 @@ type Handler interface {
 	Name() string
 	// Topics are the patterns of the events that it is fed.
 	Topics() []string
+	// Handle is fed one event. The event's memory is used again after the call.
 	Handle(tx *Tx, ev *contracts.Event)
 	// Tick is a timer of Tx.After, or a token of Tx.Continue.
 	Tick(tx *Tx, timer string)

@@ -14,6 +14,7 @@ import (
 const (
 	dueKey   = "k/due/"
 	timerKey = "k/timer/"
+	maxDelay = 1 << 50 // milliseconds: for ever
 	// maxFired bounds one tick that derives nothing.
 	maxFired = 10000
 )
@@ -22,7 +23,7 @@ const (
 // little later. A timer of the same name is moved.
 func (tx *Tx) After(name string, delayMS int64) {
 	tx.Cancel(name)
-	due := fmt.Sprintf("%016x", tx.Now()+max(delayMS, 0))
+	due := fmt.Sprintf("%016x", tx.Now()+min(max(delayMS, 0), maxDelay))
 	tx.m.state.put(timerKey+tx.unit.name+"/"+name, due)
 	tx.m.state.put(dueKey+due+"/"+tx.unit.name+"/"+name, strconv.FormatUint(tx.Seq(), 10))
 }

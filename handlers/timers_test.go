@@ -51,6 +51,16 @@ func TestTimers(t *testing.T) {
 	}
 }
 
+// TestTimerOfNever does not come round to now.
+func TestTimerOfNever(t *testing.T) {
+	var fired []string
+	b := foldtest.New(t, clock(&fired))
+	b.Advance(100)
+	b.Append("ci", set("never", 1<<63-1), set("soon", 1))
+	b.Advance(10)
+	equal(t, fired, "soon@101")
+}
+
 // TestTimerOfNow waits for the next tick, so that other lanes get their turn.
 func TestTimerOfNow(t *testing.T) {
 	var fired []string

@@ -19,7 +19,9 @@ func (w *watch) enter(u *unit, from *origin) {
 func (w *watch) leave() { w.calls.Add(1) }
 
 // Current is the handler at work and the position it works at, as Skip takes
-// them; both are empty between calls. It may be called from any goroutine.
+// them; both are empty between calls. No two calls have the same position, so
+// that one answer given twice is one call that lasts. It may be called from any
+// goroutine.
 func (m *Machine) Current() (handler, position string) {
 	before := m.watch.calls.Load()
 	u, from := m.watch.unit.Load(), m.watch.origin.Load()
@@ -29,7 +31,3 @@ func (m *Machine) Current() (handler, position string) {
 	still := origin{pos: from.pos, kind: from.kind, seq: from.seq, index: from.index, step: from.step}
 	return u.name, still.place()
 }
-
-// Calls counts the handlers' begins and ends, so that a watchdog can tell a
-// call that lasts from many that are short: the same odd number, twice.
-func (m *Machine) Calls() uint64 { return m.watch.calls.Load() }
