@@ -37,7 +37,9 @@ func Builtin() *Registry { return loadBuiltin() }
 
 // loadBuiltin reads the embedded schemas, once. A test reads them all, so that no
 // build that has passed its tests can fail here.
-var loadBuiltin = sync.OnceValue(func() *Registry {
+var loadBuiltin = sync.OnceValue(readBuiltin)
+
+func readBuiltin() *Registry {
 	r := &Registry{byName: map[string]*Topic{}}
 	r.builtin = r
 	names, err := fs.Glob(schemas, "schemas/*"+schemaExt)
@@ -59,7 +61,7 @@ var loadBuiltin = sync.OnceValue(func() *Registry {
 	}
 	r.sort()
 	return r
-})
+}
 
 func (r *Registry) sort() {
 	for _, t := range r.byName {

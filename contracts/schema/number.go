@@ -150,3 +150,8 @@ func small(b []byte) (n int64, ok bool) {
 	}
 	return n, true
 }
+
+// CompareNumbers orders two JSON numbers exactly: -1, 0 or 1.
+func CompareNumbers(a, b string) int {
+	return newDecimal([]byte(a)).compare(newDecimal([]byte(b)))
+}
