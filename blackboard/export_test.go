@@ -17,3 +17,6 @@ func (k *Kernel) Hint(rel string) { k.set.Hint(rel) }
 
 // Sweep looks at everything.
 func (k *Kernel) Sweep() { k.set.Sweep() }
+
+// Busy says whether something is done beside the kernel.
+func (k *Kernel) Busy() bool { return k.work.busy }

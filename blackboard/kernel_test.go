@@ -76,8 +76,9 @@ func (b *board) settle() {
 		if !b.k.Waiting() {
 			return
 		}
-		b.clock.t = b.clock.t.Add(100 * time.Millisecond)
-		if err := b.k.Await(context.Background()); err != nil {
+		if !b.k.Busy() {
+			b.clock.t = b.clock.t.Add(100 * time.Millisecond)
+		} else if err := b.k.Await(context.Background()); err != nil {
 			b.Fatal(err)
 		}
 	}

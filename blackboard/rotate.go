@@ -124,13 +124,14 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 }
 
 // mayRotate says whether a full segment may be rotated now: while somebody
-// still writes to an earlier one, only when it is four times as large.
+// still writes to an earlier one, or is in the middle of a line, only when it
+// is four times as large.
 func (k *Kernel) mayRotate(t *tail) bool {
 	limit := k.config.Settings.SegmentMaxBytes
 	if t.stage != active || t.t.Offset() < limit {
 		return false
 	}
-	return t.t.Offset() >= 4*limit || !k.tails.held(t.lane)
+	return t.t.Offset() >= 4*limit || t.waiting.IsZero() && !k.tails.held(t.lane)
 }
 
 // aged answers what time alone does to a tail, and asks to be called again
@@ -154,7 +155,7 @@ func (k *Kernel) aged(ctx context.Context, t *tail, now time.Time) (bool, error)
 		k.tails.sooner(at)
 		return false, nil
 	}
-	if k.tails.held(t.lane) {
+	if !t.waiting.IsZero() || k.tails.held(t.lane) {
 		k.tails.sooner(now.Add(time.Minute))
 		return false, nil
 	}
