@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"stigmergy/blackboard"
+	"stigmergy/blackboard/journal"
 	"stigmergy/contracts"
 )
 
@@ -103,6 +104,9 @@ func (m *Machine) dropped(u *unit, from *origin, r any) {
 	if a, ok := r.(abort); ok {
 		m.err = a.err
 		return
+	}
+	if m.entry.Kind == journal.Note && m.entry.Note == "skip" {
+		return // a handler that fails over the news of a failure would go on for ever
 	}
 	m.step.Skips = append(m.step.Skips, blackboard.Skip{Handler: u.name, Position: from.place(), Reason: reason(r)})
 }

@@ -126,6 +126,20 @@ func TestPanicDropsTheCall(t *testing.T) {
 	equal(t, find(t, b.Lane("board"), "board.alert", "message"), "handler fails failed at ci@1:0 and was skipped there: as asked")
 }
 
+// TestFailureOverAFailure: a handler that fails over the alert about its own
+// failure is not noted again and again.
+func TestFailureOverAFailure(t *testing.T) {
+	b := withBoard(t, on("worried", "board.alert", func(tx *handlers.Tx, ev *contracts.Event) { panic("oh no") }))
+	s := b.Fact(journal.Entry{Kind: journal.Note, Note: "overflow"})
+	for n := 0; len(s.Skips) > 0; n++ {
+		if n > 3 {
+			t.Fatal("it goes on for ever")
+		}
+		s = b.Fact(journal.Entry{Kind: journal.Note, Note: "skip", Handler: s.Skips[0].Handler, Position: s.Skips[0].Position})
+	}
+	equal(t, find(t, b.Lane("board"), "board.alert", "alert_type"), "overflow", "skip")
+}
+
 // TestSkipIsObeyed: a fold that knows of a failure does not call the handler
 // there, and comes to the same bytes.
 func TestSkipIsObeyed(t *testing.T) {
