@@ -19,7 +19,7 @@ func (s *Set) Track(f Finding, lane string, segment uint64) *Tail {
 	if c == nil || s.cands[c.rel] != c {
 		return nil
 	}
-	delete(s.cands, c.rel)
+	s.takeCand(c)
 	t := &Tail{Lane: lane, Segment: segment, set: s, file: c.file, seen: c.st, racy: true}
 	if old := s.heirs[c.rel]; old != nil {
 		old.gone = max(old.fate, Deleted)
@@ -77,7 +77,7 @@ func (s *Set) Continue(f Finding) {
 	if c == nil || t == nil || s.cands[c.rel] != c || t.state == over {
 		return
 	}
-	delete(s.cands, c.rel)
+	s.takeCand(c)
 	if t.reachable() {
 		s.leave(t, c)
 	}
@@ -113,7 +113,7 @@ func (s *Set) leave(t *Tail, c *cand) {
 		}
 	}
 	t.file.retain()
-	t.file.named("")
+	t.file.named("", true)
 	s.ghosts = append(s.ghosts, &ghost{file: t.file, lane: t.Lane, path: t.Path, fate: t.fate, base: base, since: s.now()})
 }
 

@@ -10,7 +10,7 @@ import (
 func (r *round) check(t *Tail, st stat) {
 	s := r.s
 	same := t.seen.size == st.size && t.seen.ctime == st.ctime
-	if t.state == over || same && !t.again && !t.racy {
+	if t.state == over || same && !t.again && !t.racy || r.cut[t] {
 		return
 	}
 	ok, err := true, t.file.ensure()
@@ -36,6 +36,10 @@ func (r *round) truncated(t *Tail, st stat) {
 	f := Finding{Kind: Truncated, Tail: t, Path: t.Path, UID: st.uid, Size: st.size}
 	f.From, f.To = t.unread()
 	r.say(f)
+	if r.cut == nil {
+		r.cut = map[*Tail]bool{}
+	}
+	r.cut[t] = true
 }
 
 func (r *round) grew(t *Tail, st stat, same bool) {
@@ -102,6 +106,7 @@ func (r *round) lookOpen(t *Tail) {
 func (r *round) unlinked(t *Tail, st stat) {
 	if st.nlink == 0 && (t.gone == Away || t.gone == Renamed) {
 		t.fate = Deleted
+		t.file.named("", false)
 		r.tellGone(t)
 	}
 }

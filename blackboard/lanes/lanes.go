@@ -75,7 +75,8 @@ type Set struct {
 	heirs   map[string]*Tail   // who held a lane path last, and lost it
 	byID    map[identity]*Tail // the newest Tail of a file
 	looks   map[*Tail]struct{} // to be looked at through their descriptors
-	cands   map[string]*cand   // new files the reader did not answer for yet
+	cands   map[string]*cand   // new files the reader did not answer for yet, by path
+	candOf  map[identity]string
 	ghosts  []*ghost
 	said    map[string]note   // what was said once about a path
 	owned   map[string]*owned // by path
@@ -111,7 +112,7 @@ func New(l layout.Layout, opt Options) (*Set, error) {
 	s := &Set{
 		root: root, opt: opt, dirfd: fd, dev: st.dev, dirty: newDirty(), windows: newWindows(busyWindows),
 		tails: map[*Tail]struct{}{}, at: map[string]*Tail{}, heirs: map[string]*Tail{}, byID: map[identity]*Tail{},
-		looks: map[*Tail]struct{}{}, cands: map[string]*cand{}, said: map[string]note{}, owned: map[string]*owned{},
+		looks: map[*Tail]struct{}{}, cands: map[string]*cand{}, candOf: map[identity]string{}, said: map[string]note{}, owned: map[string]*owned{},
 		config: map[string]stat{}, again: map[string]int64{}, folders: newFolders(), abroad: map[string]int{}, devices: map[uint64]bool{},
 	}
 	s.pool = newPool(opt.MaxOpen, s.openFile)
@@ -166,7 +167,7 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: m.Offset}
 	t.win = window{offset: m.Offset, head: m.Head, sum: m.Tail, summed: true}
 	t.file = s.pool.file(st.identity, path, -1)
-	t.gone, t.racy = v.Gone, m.Ctime == 0
+	t.gone, t.fate, t.racy = v.Gone, v.Gone, m.Ctime == 0
 	t.again = m.Size > v.Base+m.Offset
 	s.tails[t] = struct{}{}
 	if m.Known() {
@@ -183,7 +184,7 @@ func (s *Set) settleIn(t *Tail, path, home string) {
 	if t.gone == 0 || t.gone == Renamed {
 		s.place(t, path)
 	} else {
-		t.file.named("")
+		t.file.named("", true)
 	}
 	if home == "" {
 		home = path

@@ -51,7 +51,7 @@ func (s *Set) vacate(t *Tail) {
 func (s *Set) place(t *Tail, rel string) {
 	t.Path = rel
 	s.at[rel] = t
-	t.file.named(rel)
+	t.file.named(rel, false)
 	s.outside(t, rel)
 }
 
@@ -74,7 +74,7 @@ func (r *round) locate(t *Tail) bool {
 	rel, why := r.where(t)
 	if why != 0 {
 		t.fate = why
-		t.file.named("")
+		t.file.named("", why == Away)
 		s.outside(t, "")
 		return false
 	}

@@ -20,6 +20,7 @@ type file struct {
 	path string // pool.mu: where to open it again; "" when it has no name
 	refs int    // pool.mu
 	pins int    // pool.mu: calls that are using fd now
+	away bool   // pool.mu: it has a name, but none to open it by
 	dead bool   // pool.mu: it was let go; the last pin closes it
 	next *file  // pool.mu: ring, most recently used first; nil when closed
 	prev *file
@@ -69,15 +70,18 @@ func (p *pool) front(f *file) {
 	f.next.prev, p.ring.next = f, f
 }
 
-// evict closes least recently used files until no more than max are open. One
-// without a name stays: closed, it would be lost.
+// evict closes least recently used files until no more than max are open; in
+// the last resort ones that were moved away. A deleted one stays: closed, it
+// would be lost.
 func (p *pool) evict(max int) {
-	for f := p.ring.prev; f != &p.ring && p.held > max; {
-		prev := f.prev
-		if f.path != "" && f.pins == 0 && f != p.ring.next {
-			p.shut(f)
+	for _, away := range []bool{false, true} {
+		for f := p.ring.prev; f != &p.ring && p.held > max; {
+			prev := f.prev
+			if (f.path != "" || away && f.away) && f.pins == 0 && f != p.ring.next {
+				p.shut(f)
+			}
+			f = prev
 		}
-		f = prev
 	}
 }
 
@@ -144,10 +148,11 @@ func (f *file) isOpen() bool {
 	return f.next != nil
 }
 
-// named says under which path f can be opened again; "": under none.
-func (f *file) named(path string) {
+// named says under which path f can be opened again; "": under none, although
+// it may have a name somewhere (away).
+func (f *file) named(path string, away bool) {
 	f.pool.mu.Lock()
-	f.path = path
+	f.path, f.away = path, away
 	f.pool.mu.Unlock()
 }
 

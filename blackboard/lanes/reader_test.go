@@ -51,6 +51,7 @@ type reader struct {
 	log   []string
 	steps int
 	chunk int
+	keep  bool // do not drop what is out of reach
 }
 
 func newReader(t testing.TB, opt Options) *reader {
@@ -255,7 +256,7 @@ func (r *reader) gone(f Finding) {
 	if f.Reachable {
 		r.read(f.Tail)
 	}
-	if f.Reason == Deleted && !f.Reachable {
+	if f.Reason == Deleted && !f.Reachable && !r.keep {
 		r.drop(f.Tail)
 	}
 }

@@ -18,6 +18,7 @@ type round struct {
 	lost      []*Tail
 	strangers []stranger
 	places    map[identity]string // of files under names that are no lane's; nil: not searched
+	cut       map[*Tail]bool      // said to be Truncated
 	out       []Finding
 }
 

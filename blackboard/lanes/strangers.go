@@ -25,8 +25,16 @@ func laneOf(rel string) string {
 // forgetCand lets go of the new file under a path.
 func (s *Set) forgetCand(rel string) {
 	if c := s.cands[rel]; c != nil {
-		delete(s.cands, rel)
+		s.takeCand(c)
 		c.file.release()
+	}
+}
+
+// takeCand ends c's being unanswered.
+func (s *Set) takeCand(c *cand) {
+	delete(s.cands, c.rel)
+	if s.candOf[c.file.id] == c.rel {
+		delete(s.candOf, c.file.id)
 	}
 }
 
@@ -61,14 +69,14 @@ func (r *round) stranger(x stranger) {
 
 // firstName is another name of the same file that comes first, if there is one.
 func (r *round) firstName(x stranger) string {
-	for rel, c := range r.s.cands {
-		if c.file.id == x.st.identity && rel != x.rel {
-			if st, err := r.s.stat(rel); err == nil && st.identity == x.st.identity {
-				return rel
-			}
-		}
+	rel, ok := r.s.candOf[x.st.identity]
+	if !ok || rel == x.rel {
+		return ""
 	}
-	return ""
+	if st, err := r.s.stat(rel); err != nil || st.identity != x.st.identity {
+		return ""
+	}
+	return rel
 }
 
 // cand opens a new file, or takes note of how it changed.
@@ -94,7 +102,7 @@ func (r *round) cand(x stranger) (*cand, bool) {
 		return nil, false
 	}
 	c := &cand{rel: x.rel, file: s.pool.file(st.identity, x.rel, fd), st: st, since: r.now}
-	s.cands[x.rel] = c
+	s.cands[x.rel], s.candOf[st.identity] = c, x.rel
 	return c, true
 }
 

@@ -104,6 +104,15 @@ type readFunc func(p []byte, off int64) error
 // holds says whether the bytes before w.offset still stand in the file; where
 // they do, w has its buffer afterwards.
 func (ws *windows) holds(w *window, read readFunc) (bool, error) {
+	ok, err := ws.lastHold(w, read)
+	if !ok || w.offset <= Window {
+		return ok, err
+	}
+	return ws.headHolds(w, read)
+}
+
+// lastHold is holds for the last bytes only.
+func (ws *windows) lastHold(w *window, read readFunc) (bool, error) {
 	if w.offset == 0 {
 		return true, nil
 	}
@@ -122,10 +131,7 @@ func (ws *windows) holds(w *window, read readFunc) (bool, error) {
 		w.buf = append(ws.buffer(), last...)
 	}
 	ws.busy(w)
-	if w.offset <= Window {
-		return true, nil
-	}
-	return ws.headHolds(w, read)
+	return true, nil
 }
 
 func (ws *windows) headHolds(w *window, read readFunc) (bool, error) {
@@ -151,7 +157,7 @@ var errChanged = errors.New("the bytes taken in have changed")
 // them is read from the file.
 func (ws *windows) advance(w *window, to int64, last []byte, read readFunc) error {
 	if w.buf == nil && w.offset > 0 && len(last) < int(span(to)) {
-		if ok, err := ws.holds(w, read); !ok {
+		if ok, err := ws.lastHold(w, read); !ok {
 			return errors.Join(errChanged, err)
 		}
 	}
