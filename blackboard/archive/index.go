@@ -17,7 +17,7 @@ import (
 //	table      lane, segment, fields, topics, frames (table.go)
 //	trailer    the sizes and checksums of these, and its own (trailer.go)
 //
-// odd, runs and table are one zstd frame each where that is shorter. What is
+// odd, runs and table are one zstd frame each where that is much shorter. What is
 // needed first stands last, so that one read of the file's end fetches it.
 const (
 	skippableMagic = 0x184D2A50 // and the 15 numbers after it
@@ -50,6 +50,20 @@ func newIndex(c *collector) *index {
 	}
 	x.noRuns = len(c.runs) > maxContent
 	return x
+}
+
+// describe adds what the index says to a summary.
+func (x *index) describe(s *Summary) {
+	names := slices.Sorted(slices.Values(x.c.names))
+	counts := make([]int64, len(names))
+	for i := range x.frames {
+		for _, t := range x.frames[i].Topics {
+			n, _ := slices.BinarySearch(names, t.Topic)
+			counts[n] += t.Count
+		}
+	}
+	s.describe(x.c.src.Lane, x.c.src.Segment, x.frames, names, counts)
+	s.Examined, s.Entries = x.c.examined, !x.noRuns
 }
 
 // dataBytes is where the frames end in the file.
@@ -115,7 +129,7 @@ type section struct {
 func (s *section) append(dst, b []byte, enc *encoder) []byte {
 	s.raw = uint32(len(b))
 	if enc != nil && len(b) > 0 {
-		if packed := enc.frame(nil, b); len(packed) < len(b) {
+		if packed := enc.frame(nil, b); len(packed) < len(b)*3/4 { // else not worth the time to unpack
 			b = packed
 		}
 	}

@@ -45,6 +45,7 @@ func (r *Reader) openLoose() error {
 	l.pos = -1
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errStream) {
 		r.damaged(err)
+		r.lost = err
 		if len(frames) == 0 {
 			return err
 		}

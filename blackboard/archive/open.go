@@ -10,7 +10,7 @@ import (
 
 // tailRead is how much of a file's end is read at first: seek table, trailer,
 // table and directory of an index of the usual size.
-const tailRead = 24 << 10
+const tailRead = 16 << 10
 
 // Open reads what an archive says of itself. An index that is damaged, missing
 // or another archive's is told by Damage and not used. It fails only where
@@ -45,6 +45,7 @@ type window struct {
 	f   io.ReaderAt
 	b   []byte
 	off int64
+	buf *[]byte // of a Decoder, to which it goes back
 }
 
 // at gives n bytes at off, from memory if they are there.
@@ -62,6 +63,7 @@ func (w *window) at(off, n int64) ([]byte, error) {
 // openIndexed opens by the index; any error means that there is none to use.
 func (r *Reader) openIndexed() error {
 	w, err := r.tail()
+	defer r.dec.buffers.Put(w.buf)
 	if err != nil {
 		return err
 	}
@@ -86,14 +88,15 @@ func (r *Reader) openIndexed() error {
 	r.t, r.x, r.frames = t, x, x.frames
 	r.dir = append([]byte(nil), dir...)
 	r.sum = summarize(r.frames, r.size)
-	r.sum.describe(x.lane, x.segment, r.frames, x.flags&flagExamined != 0, x.flags&flagNoRuns == 0)
+	x.describe(&r.sum)
 	return nil
 }
 
 // tail reads the file's end.
 func (r *Reader) tail() (*window, error) {
 	n := min(r.size, tailRead)
-	w := &window{f: r.f, b: make([]byte, n), off: r.size - n}
+	buf := r.dec.buffer(n)
+	w := &window{f: r.f, b: *buf, off: r.size - n, buf: buf}
 	return w, readAt(r.f, w.b, w.off)
 }
 
@@ -188,8 +191,11 @@ func (r *Reader) findFrames() error {
 	frames, loose, err := walk(r.f, r.size)
 	if err != nil {
 		r.damaged(err)
-		if table := r.seekFrames(); len(table) > len(frames) && !loose {
+		table := r.seekFrames()
+		if len(table) > len(frames) && !loose {
 			frames = table // beyond the damage
+		} else if len(table) == 0 || len(table) != len(frames) {
+			r.lost = err
 		}
 	}
 	if loose {
@@ -206,6 +212,7 @@ func (r *Reader) findFrames() error {
 // seekFrames reads the frames from the seek table, if there is one.
 func (r *Reader) seekFrames() []Frame {
 	w, err := r.tail()
+	defer r.dec.buffers.Put(w.buf)
 	if err != nil || r.size < skippableHead+seekFooterSize {
 		return nil
 	}

@@ -19,6 +19,7 @@ type Reader struct {
 	frames []Frame
 	sum    Summary
 	damage *atomic.Pointer[error]
+	lost   error
 
 	// With an index: its trailer, table and directory, and what is read of it
 	// when first asked for.
@@ -48,13 +49,19 @@ func (r *Reader) Summary() Summary { return r.sum }
 func (r *Reader) Indexed() bool { return r.sum.Indexed }
 
 // Damage tells what is wrong with the index or the file, nil if nothing was
-// found yet. What could be read is right all the same.
+// found yet. What could be read is right all the same. A file without an index
+// is damaged in this sense; Lost tells whether content is missing.
 func (r *Reader) Damage() error {
 	if err := r.damage.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
+
+// Lost tells why frames may be missing: without an index the file could be
+// followed only to some place in it. A frame that is there and cannot be decoded
+// is told by DecodeFrame.
+func (r *Reader) Lost() error { return r.lost }
 
 // Frames are the archive's frames in order. The slice must not be changed.
 func (r *Reader) Frames() []Frame { return r.frames }

@@ -1,7 +1,5 @@
 package archive
 
-import "sort"
-
 // Summary is what there is to know of one archive without opening a frame.
 type Summary struct {
 	Size      int64
@@ -40,21 +38,21 @@ func summarize(frames []Frame, size int64) Summary {
 	return s
 }
 
-// describe adds what the index says.
-func (s *Summary) describe(lane string, segment uint64, frames []Frame, examined, entries bool) {
-	s.Indexed, s.Examined, s.Entries, s.Lane, s.Segment = true, examined, entries, lane, segment
-	counts := map[string]int64{}
+// describe adds what the index says; counts are the events of each topic.
+func (s *Summary) describe(lane string, segment uint64, frames []Frame, topics []string, counts []int64) {
+	s.Indexed, s.Lane, s.Segment = true, lane, segment
 	for i := range frames {
-		s.add(&frames[i], counts)
+		s.add(&frames[i])
 	}
 	s.Topics = make([]TopicCount, 0, len(counts))
-	for t, n := range counts {
-		s.Topics = append(s.Topics, TopicCount{t, n})
+	for i, n := range counts {
+		if n > 0 {
+			s.Topics = append(s.Topics, TopicCount{topics[i], n})
+		}
 	}
-	sort.Slice(s.Topics, func(i, j int) bool { return s.Topics[i].Topic < s.Topics[j].Topic })
 }
 
-func (s *Summary) add(f *Frame, counts map[string]int64) {
+func (s *Summary) add(f *Frame) {
 	if f.Events > 0 {
 		if s.Events == 0 {
 			s.TimeMin, s.TimeMax = f.TimeMin, f.TimeMax
@@ -73,9 +71,6 @@ func (s *Summary) add(f *Frame, counts map[string]int64) {
 	s.Refused += f.Refused
 	s.Recovered += f.Recovered
 	s.Journaled += f.Journaled
-	for _, t := range f.Topics {
-		counts[t.Topic] += t.Count
-	}
 }
 
 // May tells whether the archive may hold what is wanted; fields are not asked.

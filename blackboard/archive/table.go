@@ -127,6 +127,7 @@ type table struct {
 	topics  []string
 	post    postings
 	frames  []Frame
+	counts  []int64 // events by topic
 }
 
 var errTable = errors.New("a table that contradicts itself")
@@ -152,6 +153,7 @@ func parseTable(b []byte, t *trailer) (*table, error) {
 	x.post.frames = int(n)
 	x.frames = make([]Frame, 0, n)
 	counts := make([]TopicCount, 0, min(len(p.b)/2, int(n)*len(x.topics)))
+	x.counts = make([]int64, len(x.topics))
 	prev := Frame{}
 	for range n {
 		f, ok := x.frame(p, &prev, &counts)
@@ -220,6 +222,7 @@ func (x *table) events(p *parser, prev, f *Frame, flags byte, counts *[]TopicCou
 			return false
 		}
 		f.Events += n
+		x.counts[last] += n
 		*counts = append(*counts, TopicCount{x.topics[last], n})
 	}
 	f.Topics = (*counts)[start:len(*counts):len(*counts)]
@@ -238,6 +241,12 @@ func (x *table) events(p *parser, prev, f *Frame, flags byte, counts *[]TopicCou
 		f.ids.max = f.ids.min + p.count(1<<48)
 	}
 	return !p.bad && f.TimeMin <= f.TimeMax
+}
+
+// describe adds what the table says to a summary.
+func (x *table) describe(s *Summary) {
+	s.describe(x.lane, x.segment, x.frames, x.topics, x.counts)
+	s.Examined, s.Entries = x.flags&flagExamined != 0, x.flags&flagNoRuns == 0
 }
 
 // sections holds the frames' stretches against the sections' sizes.

@@ -14,6 +14,11 @@ type parser struct {
 }
 
 func (p *parser) uint() uint64 {
+	if len(p.b) > 0 && p.b[0] < 0x80 { // nearly all are
+		v := p.b[0]
+		p.b = p.b[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(p.b)
 	if n <= 0 {
 		p.bad, p.b = true, nil

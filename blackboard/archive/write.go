@@ -34,7 +34,7 @@ type WriteOptions struct {
 // Sizes in which lines are cut that are too long for a frame.
 const (
 	defaultFrame = 1 << 20
-	minFrame     = 4 << 10
+	minFrame     = 256
 	longPiece    = 1 << 20
 	holdFrame    = 4 << 20  // a line that fits this is not cut
 	maxHold      = 64 << 20 // a line is looked at up to this length, if max_line allows
@@ -105,15 +105,15 @@ func finish(w io.Writer, col *collector, out *output) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
-	indexed := len(tail) > 0
+	sum := summarize(x.frames, 0)
+	if len(tail) > 0 {
+		x.describe(&sum)
+	}
 	tail = appendSeekTable(tail, x.frames)
 	if _, err := w.Write(tail); err != nil {
 		return Written{}, err
 	}
-	sum := summarize(x.frames, out.offset+int64(len(tail)))
-	if indexed {
-		sum.describe(col.src.Lane, col.src.Segment, x.frames, col.examined, !x.noRuns)
-	}
+	sum.Size = out.offset + int64(len(tail))
 	return Written{Summary: sum, IndexBytes: int64(len(tail))}, nil
 }
 
