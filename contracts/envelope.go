@@ -1,6 +1,9 @@
 package contracts
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Span is where a JSON value stands in a line: line[Off:End], with the quotes
 // of a string. The zero Span is an absent member.
@@ -134,4 +137,50 @@ func (e *Envelope) slot(name []byte) *Span {
 		return &e.TraceState
 	}
 	return nil
+}
+
+// common is slot for the attributes that nearly every line has, told from the
+// eight bytes at b[i], where the key's opening quote stands; end is behind the
+// closing one. It answers with a constant's length, so that what follows need
+// not wait for the key to be read.
+func (e *Envelope) common(b []byte, i int) (slot *Span, end int) {
+	if i > len(b)-16 {
+		return nil, 0
+	}
+	const (
+		three = 1<<24 - 1
+		six   = 1<<48 - 1
+		typ   = '"' | 't'<<8 | 'y'<<16 | 'p'<<24 | 'e'<<32 | '"'<<40
+		tim   = '"' | 't'<<8 | 'i'<<16 | 'm'<<24 | 'e'<<32 | '"'<<40
+		data  = '"' | 'd'<<8 | 'a'<<16 | 't'<<24 | 'a'<<32 | '"'<<40
+		id    = 'i' | 'd'<<8 | '"'<<16
+		sourc = '"' | 's'<<8 | 'o'<<16 | 'u'<<24 | 'r'<<32 | 'c'<<40
+		subje = '"' | 's'<<8 | 'u'<<16 | 'b'<<24 | 'j'<<32 | 'e'<<40
+		specv = '"' | 's'<<8 | 'p'<<16 | 'e'<<24 | 'c'<<32 | 'v'<<40
+	)
+	w := binary.LittleEndian.Uint64(b[i:])
+	switch w & six {
+	case typ:
+		return &e.Type, i + 6
+	case tim:
+		return &e.Time, i + 6
+	case data:
+		return &e.Data, i + 6
+	case sourc:
+		if string(b[i+6:i+8]) == `e"` {
+			return &e.Source, i + 8
+		}
+	case subje:
+		if string(b[i+6:i+9]) == `ct"` {
+			return &e.Subject, i + 9
+		}
+	case specv:
+		if string(b[i+6:i+13]) == `ersion"` {
+			return &e.SpecVersion, i + 13
+		}
+	}
+	if w>>8&three == id {
+		return &e.ID, i + 4
+	}
+	return nil, 0
 }

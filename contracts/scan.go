@@ -72,14 +72,15 @@ func scanEnvelope(b []byte, env *Envelope) bool {
 		if c != '"' {
 			return false
 		}
-		off := i + 1
-		end, esc := scanString(b, off)
-		if end < 0 {
-			return false
-		}
-		slot := env.slot(b[off : end-1])
+		off, esc := i+1, false
+		slot, end := env.common(b, i)
 		if slot == nil {
-			slot = extra.add(b, off, end-1, esc, env)
+			if end, esc = scanString(b, off); end < 0 {
+				return false
+			}
+			if slot = env.slot(b[off : end-1]); slot == nil {
+				slot = extra.add(b, off, end-1, esc, env)
+			}
 		}
 		if c, i = peek(b, end); c != ':' {
 			return false
@@ -126,7 +127,7 @@ func scanValue(b []byte, i int) (end int, esc bool) {
 // closing bracket, or -1.
 func scanNested(b []byte, i int) int {
 	var lo, hi uint64
-	depth, c := 1, b[i]
+	depth, c, isKey := 1, b[i], false
 open:
 	if depth++; depth > MaxDepth {
 		return -1
@@ -143,25 +144,35 @@ open:
 		goto shut
 	}
 key:
-	if c != '"' {
+	if isKey = true; c != '"' {
 		return -1
 	}
-	if i, _ = scanString(b, i+1); i < 0 {
+text:
+	if i = plainRun(b, i+1); i < len(b) && b[i] == '"' {
+		i++
+	} else if i, _ = scanString(b, i); i < 0 {
 		return -1
 	}
-	if c, i = peek(b, i); c != ':' {
+	if c, i = peek(b, i); !isKey {
+		goto after
+	}
+	if isKey = false; c != ':' {
 		return -1
 	}
 	c, i = peek(b, i+1)
 value:
-	if c == '{' || c == '[' {
+	switch c {
+	case '"':
+		goto text
+	case '{', '[':
 		goto open
 	}
 	if i, _ = scanValue(b, i); i < 0 {
 		return -1
 	}
+	c, i = peek(b, i)
 after:
-	if c, i = peek(b, i); c == ',' {
+	if c == ',' {
 		c, i = peek(b, i+1)
 		if lo&1 != 0 {
 			goto key
@@ -175,6 +186,7 @@ shut:
 	i++
 	lo, hi = lo>>1|hi<<63, hi>>1
 	if depth--; depth > 1 {
+		c, i = peek(b, i)
 		goto after
 	}
 	return i
