@@ -196,9 +196,10 @@ func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error)
 			return nothing, err
 		}
 		if end := bytes.LastIndexByte(in.buf[:n], '\n') + 1; end > 0 {
-			b.Raw = in.buf[:end]
-			in.to = off + int64(end)
-			if n == want {
+			cut := atMost(in.buf[:end], batchLines)
+			b.Raw = in.buf[:cut]
+			in.to = off + int64(cut)
+			if n == want || cut < end {
 				return full, nil
 			}
 			in.rest = end < n
@@ -220,6 +221,22 @@ func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error)
 			return got, err
 		}
 	}
+}
+
+// batchLines is how many lines one entry takes in at most: what they derive is
+// held in memory at once.
+const batchLines = 8192
+
+// atMost is the length of the first n lines of whole lines.
+func atMost(b []byte, n int) int {
+	if len(b) <= n || bytes.Count(b, []byte{'\n'}) <= n {
+		return len(b)
+	}
+	end := 0
+	for range n {
+		end += bytes.IndexByte(b[end:], '\n') + 1
+	}
+	return end
 }
 
 // fill reads up to want bytes into the buffer.

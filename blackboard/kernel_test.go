@@ -395,3 +395,17 @@ func TestRotateSealArchive(t *testing.T) {
 		t.Errorf("%d lines, want 3000", n)
 	}
 }
+
+func TestABatchHoldsOnlySoManyLines(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", strings.Repeat("x\n", 20_000))
+	b.settle()
+	for _, e := range b.entries() {
+		if e.Kind == journal.Input && e.Lines > 8192 {
+			t.Errorf("entry %d takes %d lines in", e.Seq, e.Lines)
+		}
+	}
+	if q := b.lines("quarantine/ci"); len(q) != 20_000 {
+		t.Errorf("%d records, want 20000", len(q))
+	}
+}

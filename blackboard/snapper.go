@@ -44,11 +44,15 @@ func (s *snapper) save(k *Kernel, last bool) error {
 	if last {
 		s.wg.Wait()
 	}
+	h := k.header()
 	s.mu.Lock()
 	all := s.failed || s.full == 0 || s.chain > max(s.full, 1<<20)
+	if h.Seq == s.since && !all {
+		s.mu.Unlock()
+		return nil
+	}
 	s.failed, s.busy = false, true
 	s.mu.Unlock()
-	h := k.header()
 	if !all {
 		h.Since = s.since
 	}
