@@ -136,13 +136,21 @@ func found(line []byte, at int) string {
 		fmt.Fprintf(&s, "%c at byte %d", line[at], at)
 	}
 	if at > 0 {
-		s.WriteString(", after " + quote(string(line[max(0, at-20):at])))
+		s.WriteString(", after " + quote(string(line[max(0, at-24):at])))
 	}
 	return s.String()
 }
 
-// quote quotes a piece of an untrusted line for a message, in ASCII only.
-func quote(s string) string { return strconv.QuoteToASCII(clip(s)) }
+// quote quotes a piece of an untrusted line for a message, in ASCII only: JSON in
+// backquotes, as it stands, where that can be done.
+func quote(s string) string {
+	s = clip(s)
+	q := strconv.QuoteToASCII(s)
+	if plain := len(q) == len(s)+2+strings.Count(s, `"`); plain && len(q) > len(s)+2 && strconv.CanBackquote(s) {
+		return "`" + s + "`"
+	}
+	return q
+}
 
 // pointer is the JSON pointer to a member of the line's object.
 func pointer(key string) string {
