@@ -33,6 +33,15 @@ type Engine struct {
 	decoder *archive.Decoder
 	files   *files
 	rules   func() (*rules, error)
+	sizes   sizes
+}
+
+// sizes are how much is read at a time.
+type sizes struct {
+	block int64 // of the journal's text
+	batch int64 // of live segments, a longer entry excepted
+	chunk int64 // of pending lines
+	least int   // budget of one piece of work
 }
 
 // rules are what decides about lines that the daemon has not decided about.
@@ -52,7 +61,8 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 	if opt.Daemon == nil {
 		opt.Daemon = func() bool { return false }
 	}
-	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles()}
+	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }

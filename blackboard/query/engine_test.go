@@ -131,6 +131,9 @@ func TestEngineEqualsNaiveReader(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer e.Close()
+		if rapid.Bool().Draw(rt, "small") {
+			e.sizes = sizes{block: 700, batch: 300, chunk: 200, least: 1}
+		}
 		for range 4 {
 			req, where, re := drawRequest(rt, all)
 			from := place{}

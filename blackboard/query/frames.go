@@ -51,10 +51,7 @@ func (s *archiveSource) open(*worker, int) *result {
 	sum := rd.Summary()
 	if !usable(&sum) || sum.Lane != key.lane || sum.Segment != key.segment {
 		f.close()
-		if src := r.byJournal(key); src != nil {
-			res.rest = append(res.rest, src)
-		}
-		return res
+		return r.byJournal(key, nil, res)
 	}
 	set := rd.Select(r.want)
 	r.stats.Frames.Add(int64(len(rd.Frames())))
@@ -135,11 +132,7 @@ func (s *frameSource) read(w *worker, budget int) *result {
 	r, f := s.run, &s.reader.Frames()[s.i]
 	res := r.result()
 	known := r.known(f)
-	if w.count != nil && known.topics && known.time && r.matcher.counts() && f.FirstSeq > r.from.seq {
-		w.count(f.Topics)
-		return res
-	}
-	if w.count != nil && known.time && r.matcher.counts() && f.FirstSeq > r.from.seq {
+	if w.count != nil && known.time && r.matcher.counts() && r.behind(f.FirstSeq) {
 		w.count(r.wantedTopics(f.Topics))
 		return res
 	}
@@ -151,8 +144,7 @@ func (s *frameSource) read(w *worker, budget int) *result {
 	text := chunk.Bytes
 	lines := frameLines{run: r, w: w, seg: s.seg, base: chunk.Offset, quarantined: r.req.Quarantined}
 	if err := lines.load(s.reader, s.i, text); err != nil {
-		r.damage(Damage{Path: s.file.path, Offset: f.Offset, Err: err})
-		return res
+		return r.byJournal(s.seg.key, &window{chunk.Offset, chunk.Offset + int64(len(text))}, res)
 	}
 	all := r.matcher.topical && r.mostly(f)
 	st := stretch{seg: s.seg, base: chunk.Offset, text: text, locate: lines.locate}

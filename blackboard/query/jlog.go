@@ -13,13 +13,11 @@ import (
 	"stigmergy/blackboard/layout"
 )
 
-// blockSize is how much of the journal's text is read at a time.
-const blockSize = 512 << 10
-
 // block is a stretch of the journal: the lines that begin in it.
 type block struct {
 	seg   *jseg
 	off   int64 // in the file; of a compressed segment: unused
+	most  int64 // lines that begin within so many bytes
 	frame int   // of a compressed segment
 
 	n           int
@@ -54,13 +52,14 @@ type jseg struct {
 type jlog struct {
 	segs   []*jseg
 	blocks []*block
+	size   int64 // of a block
 	bad    []Damage
 }
 
 // openJournal opens every file of the journal and cuts it into blocks.
-func openJournal(l layout.Layout, dec *archive.Decoder) (*jlog, error) {
+func openJournal(l layout.Layout, dec *archive.Decoder, size int64) (*jlog, error) {
 	for tries := 0; ; tries++ {
-		g, err := tryJournal(l, dec)
+		g, err := tryJournal(l, dec, size)
 		if errors.Is(err, fs.ErrNotExist) && tries < 5 {
 			continue // a segment was compressed meanwhile
 		}
@@ -68,8 +67,8 @@ func openJournal(l layout.Layout, dec *archive.Decoder) (*jlog, error) {
 	}
 }
 
-func tryJournal(l layout.Layout, dec *archive.Decoder) (*jlog, error) {
-	g := &jlog{}
+func tryJournal(l layout.Layout, dec *archive.Decoder, size int64) (*jlog, error) {
+	g := &jlog{size: size}
 	segs, err := journal.Segments(l)
 	if err != nil {
 		if _, serr := os.Stat(l.Journal()); errors.Is(serr, fs.ErrNotExist) {
@@ -100,8 +99,8 @@ func (g *jlog) open(s *jseg, dec *archive.Decoder) error {
 	}
 	s.size = fi.Size()
 	if !s.Compressed {
-		for off := int64(0); off < s.size; off += blockSize {
-			g.blocks = append(g.blocks, &block{seg: s, off: off})
+		for off := int64(0); off < s.size; off += g.size {
+			g.blocks = append(g.blocks, &block{seg: s, off: off, most: g.size})
 		}
 		return nil
 	}
@@ -127,9 +126,9 @@ func (b *block) read(buf []byte) ([]byte, error) {
 		return b.seg.arch.DecodeFrame(b.frame, buf)
 	}
 	from := max(0, b.off-1) // the byte before tells whether a line begins at off
-	to := min(b.seg.size, b.off+blockSize+journal.MaxLen+1)
+	to := min(b.seg.size, b.off+b.most+journal.MaxLen+1)
 	if int64(cap(buf)) < to-from {
-		buf = make([]byte, blockSize+journal.MaxLen+2)
+		buf = make([]byte, b.most+journal.MaxLen+2)
 	}
 	buf = buf[:to-from]
 	n, err := b.seg.file.ReadAt(buf, from)
@@ -143,7 +142,7 @@ func (b *block) read(buf []byte) ([]byte, error) {
 			return nil, nil
 		}
 	}
-	end := min(len(buf), int(b.off-from)+blockSize) // lines that begin before it
+	end := min(len(buf), int(b.off-from+b.most)) // lines that begin before it
 	if end < start {
 		return nil, nil
 	}

@@ -18,8 +18,9 @@ type liveSource struct {
 	run    *run
 	blocks []*block        // those that concern what is wanted
 	only   map[segKey]bool // nil: every segment that no archive answers for
-	i      int             // of the block at hand; when reversed, from the end
-	some   []liveEntry     // what is left of it, when it was begun
+	clip   *window
+	i      int         // of the block at hand; when reversed, from the end
+	some   []liveEntry // one batch of it
 }
 
 // liveEntry is one journal entry whose lines are to be read.
@@ -32,8 +33,10 @@ type liveEntry struct {
 	seg   *segment
 }
 
-// batchBytes is how much one piece of work reads, a longer line excepted.
-const batchBytes = 4 << 20
+// window limits which lines of a segment are wanted, by offset; nil: all.
+type window struct{ lo, hi int64 }
+
+func (c *window) has(off int64) bool { return c == nil || c.lo <= off && off < c.hi }
 
 func (s *liveSource) block() *block {
 	if s.run.reverse {
@@ -55,23 +58,54 @@ func (s *liveSource) bound() place {
 	return place{seq: s.block().first}
 }
 
-// take hands out one block; the block's rest comes back with its result.
+// take hands out one block, or a batch of one.
 func (s *liveSource) take() (work, source) {
-	b, some := s.block(), s.some
-	var rest source
-	if s.i+1 < len(s.blocks) && len(some) == 0 {
-		rest = &liveSource{run: s.run, blocks: s.blocks, only: s.only, i: s.i + 1}
+	if len(s.some) > 0 {
+		some := s.some
+		return func(w *worker, _ int) *result {
+			res := s.run.result()
+			s.run.readEntries(w, some, s.clip, res)
+			return res
+		}, nil
 	}
-	return func(w *worker, budget int) *result {
-		entries := some
-		if entries == nil {
-			var err error
-			if entries, err = s.entries(w, b); err != nil {
-				s.run.damage(Damage{Path: b.seg.Path, Offset: b.off, Err: err})
-			}
+	b := s.block()
+	var rest source
+	if s.i+1 < len(s.blocks) {
+		n := *s
+		n.i++
+		rest = &n
+	}
+	return func(w *worker, _ int) *result {
+		res := s.run.result()
+		entries, err := s.entries(w, b)
+		if err != nil {
+			s.run.damage(Damage{Path: b.seg.Path, Offset: b.off, Err: err})
 		}
-		return s.batch(w, b, entries, budget)
+		s.split(w, b, entries, res)
+		return res
 	}, rest
+}
+
+// split cuts a block's entries into batches, to be read by any worker; a block
+// that is one batch is read at once.
+func (s *liveSource) split(w *worker, b *block, entries []liveEntry, res *result) {
+	size, start := int64(0), 0
+	for i := range entries {
+		n := entries[i].to - entries[i].from
+		if size += n; size > s.run.engine.sizes.batch && i > start {
+			res.rest = append(res.rest, s.of(b, entries[start:i]))
+			size, start = n, i
+		}
+	}
+	if start == 0 {
+		s.run.readEntries(w, entries, s.clip, res)
+		return
+	}
+	res.rest = append(res.rest, s.of(b, entries[start:]))
+}
+
+func (s *liveSource) of(b *block, entries []liveEntry) source {
+	return &liveSource{run: s.run, blocks: []*block{b}, some: entries, clip: s.clip}
 }
 
 // entries reads a block's entries of the segments that are wanted.
@@ -112,35 +146,9 @@ func (s *liveSource) wanted(k segKey) bool {
 	return !s.run.indexed[k]
 }
 
-// batch reads as many entries as fit and gives the others back.
-func (s *liveSource) batch(w *worker, b *block, entries []liveEntry, budget int) *result {
-	most := int64(min(max(budget, 64<<10), batchBytes))
-	n, size := 0, int64(0)
-	for n < len(entries) {
-		e := &entries[n]
-		if s.run.reverse {
-			e = &entries[len(entries)-1-n]
-		}
-		if size += e.to - e.from; size > most && n > 0 {
-			break
-		}
-		n++
-	}
-	now, later := entries[:n], entries[n:]
-	if s.run.reverse {
-		now, later = entries[len(entries)-n:], entries[:len(entries)-n]
-	}
-	res := s.run.result()
-	s.run.readEntries(w, now, res)
-	if len(later) > 0 {
-		res.rest = append(res.rest, &liveSource{run: s.run, blocks: []*block{b}, only: s.only, some: later})
-	}
-	return res
-}
-
 // readEntries finds the matches in some entries, each of which stands in its
 // segment's file.
-func (r *run) readEntries(w *worker, entries []liveEntry, res *result) {
+func (r *run) readEntries(w *worker, entries []liveEntry, only *window, res *result) {
 	sorted := slices.Clone(entries)
 	sort.SliceStable(sorted, func(i, j int) bool {
 		a, b := sorted[i].seg.key, sorted[j].seg.key
@@ -149,10 +157,10 @@ func (r *run) readEntries(w *worker, entries []liveEntry, res *result) {
 	lanes := 0
 	for i := 0; i < len(sorted); {
 		j := i + 1
-		for j < len(sorted) && sorted[j].seg == sorted[i].seg && sorted[j].from == sorted[j-1].to && sorted[j].to-sorted[i].from <= batchBytes {
+		for j < len(sorted) && sorted[j].seg == sorted[i].seg && sorted[j].from == sorted[j-1].to && sorted[j].to-sorted[i].from <= r.engine.sizes.batch {
 			j++
 		}
-		r.readStretch(w, sorted[i:j], res)
+		r.readStretch(w, sorted[i:j], only, res)
 		lanes++
 		i = j
 	}
@@ -162,9 +170,9 @@ func (r *run) readEntries(w *worker, entries []liveEntry, res *result) {
 }
 
 // readStretch searches entries that follow each other in one segment.
-func (r *run) readStretch(w *worker, es []liveEntry, res *result) {
+func (r *run) readStretch(w *worker, es []liveEntry, only *window, res *result) {
 	seg, from, to := es[0].seg, es[0].from, es[len(es)-1].to
-	if to-from > batchBytes && seg.refusedAt(from).is {
+	if to-from > longEntry && seg.refusedAt(from).is {
 		return // a line too long to be an event
 	}
 	if to-from > maxRead {
@@ -191,12 +199,15 @@ func (r *run) readStretch(w *worker, es []liveEntry, res *result) {
 		line += int64(bytes.Count(text[at:off], newline))
 		at = off
 		h.place, h.time = place{es[k].seq, line}, es[k].time
-		return r.liveVerdict(w, seg, es[k].seq, from+int64(off), text[off:], h)
+		return only.has(from+int64(off)) && r.liveVerdict(w, seg, es[k].seq, from+int64(off), text[off:], h)
 	}
 	st.search(r, w, sure{}, false, res)
 }
 
 var newline = []byte{'\n'} //nolint: a constant that Go cannot write as one
+
+// longEntry is what an entry is not longer than, unless it is one long line.
+const longEntry = 4 << 20
 
 // maxRead bounds what is read in one piece.
 const maxRead = 64 << 20

@@ -160,6 +160,7 @@ func plainRun(b []byte) []byte {
 // scratch is what one goroutine needs to hold lines against a matcher.
 type scratch struct {
 	ev     contracts.Event
+	parsed bool // ev is the line tested last
 	walk   *walk
 	topics map[string]string
 }
@@ -183,12 +184,19 @@ func (s *scratch) intern(b []byte) string {
 // test tells whether a line, which is an event (or a quarantine record), is
 // wanted. at tells where it stands.
 func (m *matcher) test(s *scratch, line []byte, at *contracts.Event, known sure) bool {
-	line = trim(line)
+	line, s.parsed = trim(line), false
 	if m.grep != nil && !m.grep.Match(line) {
 		return false
 	}
 	topics := known.topics || m.everyTopic()
 	time := known.time || !m.timed
+	if !m.quarantined && (!topics || !time) {
+		ok, sure := m.quick(line, at, topics, time)
+		if !ok {
+			return false
+		}
+		topics, time = topics || sure, time || sure
+	}
 	if topics && time && len(m.where) == 0 {
 		return true
 	}
@@ -211,16 +219,41 @@ func (m *matcher) test(s *scratch, line []byte, at *contracts.Event, known sure)
 	return true
 }
 
+// quick decides by topic and time where they can be found without a whole scan.
+func (m *matcher) quick(line []byte, at *contracts.Event, topics, time bool) (ok, sure bool) {
+	topic, when, found := quickEnvelope(line, !time)
+	if !found {
+		return true, false
+	}
+	if !topics && !(m.topics.MatchBytes(topic) && (len(m.exclude) == 0 || !m.exclude.MatchBytes(topic))) {
+		return false, true
+	}
+	if time {
+		return true, true
+	}
+	t := at.JournalTime
+	if when != nil {
+		own, good := contracts.ParseTime(when)
+		if !good {
+			return true, false
+		}
+		t = own
+	}
+	return m.since <= t && t <= m.until, true
+}
+
 // read makes s.ev the event that a line is.
 func (m *matcher) read(s *scratch, line []byte, at *contracts.Event) bool {
 	s.ev = contracts.Event{Line: line, Pos: at.Pos, Seq: at.Seq, LineNo: at.LineNo, JournalTime: at.JournalTime}
 	if m.quarantined {
-		return recordEvent(&s.ev)
+		s.parsed = recordEvent(&s.ev)
+		return s.parsed
 	}
 	if contracts.Scan(line, &s.ev.Env) != nil {
 		return false
 	}
 	s.ev.TopicName = s.intern(s.ev.Env.Type.TextBytes(line))
+	s.parsed = true
 	return true
 }
 

@@ -13,9 +13,6 @@ import (
 // by lane in name order; their line is the offset.
 const pendingSeq = 1 << 63
 
-// pendingChunk is how much is searched at a time.
-const pendingChunk = 1 << 20
-
 // pendingSource is what stands behind the journaled end of one lane.
 type pendingSource struct {
 	run  *run
@@ -43,7 +40,7 @@ func (r *run) pending() []source {
 		if s := r.pendingOf(name, moved); s != nil {
 			s.rank = uint64(i)
 			if r.reverse {
-				s.i = (s.size - s.from - 1) / pendingChunk
+				s.i = (s.size - s.from - 1) / r.engine.sizes.chunk
 			}
 			all = append(all, s)
 		}
@@ -79,9 +76,9 @@ func (r *run) pendingOf(name string, moved map[string]string) *pendingSource {
 }
 
 func (s *pendingSource) bound() place {
-	p := place{pendingSeq + s.rank, s.from + s.i*pendingChunk}
+	p := place{pendingSeq + s.rank, s.from + s.i*s.run.engine.sizes.chunk}
 	if s.run.reverse {
-		p.line += pendingChunk
+		p.line += s.run.engine.sizes.chunk
 	}
 	return p
 }
@@ -93,7 +90,7 @@ func (s *pendingSource) take() (work, source) {
 	case s.run.reverse && s.i > 0:
 		next.i--
 		rest = &next
-	case !s.run.reverse && s.from+(s.i+1)*pendingChunk < s.size:
+	case !s.run.reverse && s.from+(s.i+1)*s.run.engine.sizes.chunk < s.size:
 		next.i++
 		rest = &next
 	}
@@ -132,8 +129,8 @@ func (s *pendingSource) text(w *worker, maxLine int64) (int64, []byte, error) {
 	if maxLine <= 0 || maxLine > maxRead {
 		maxLine = maxRead
 	}
-	begin := s.from + s.i*pendingChunk
-	end := min(begin+pendingChunk, s.size)
+	begin := s.from + s.i*s.run.engine.sizes.chunk
+	end := min(begin+s.run.engine.sizes.chunk, s.size)
 	from := begin
 	if s.i > 0 {
 		from-- // tells whether a line begins there

@@ -65,9 +65,10 @@ type worker struct {
 	odd     []archive.OddRun
 	// consume takes matches in where they are not to be ordered; count takes
 	// topics' counts where an index answers.
-	consume func(ev *contracts.Event, line []byte, at *contracts.Event)
+	consume func(line []byte, at *contracts.Event)
 	count   func([]archive.TopicCount)
 	table   *Table
+	counted int64 // by count
 	err     error
 }
 
@@ -128,7 +129,7 @@ func (e *Engine) prepare(ctx context.Context, req Request) (*run, error) {
 	r := &run{engine: e, ctx: ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse,
 		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, indexed: map[segKey]bool{}}
 	r.board = e.boardTag()
-	log, err := openJournal(e.layout, e.decoder)
+	log, err := openJournal(e.layout, e.decoder, e.sizes.block)
 	if err != nil {
 		return nil, err
 	}
@@ -302,15 +303,14 @@ func (r *run) spanWanted(s laneSpan, only map[segKey]bool) bool {
 	return false
 }
 
-// byJournal reads one segment by the journal because its archive's index
-// cannot be used after all.
-func (r *run) byJournal(k segKey) source {
-	only := map[segKey]bool{k: true}
-	blocks := r.liveBlocks(only)
-	if len(blocks) == 0 {
-		return nil
+// byJournal goes on with one segment, or a stretch of it, by the journal because
+// its archive's index cannot be used after all.
+func (r *run) byJournal(k segKey, only *window, res *result) *result {
+	this := map[segKey]bool{k: true}
+	if blocks := r.liveBlocks(this); len(blocks) > 0 {
+		res.rest = append(res.rest, &liveSource{run: r, blocks: blocks, only: this, clip: only})
 	}
-	return &liveSource{run: r, blocks: blocks, only: only}
+	return res
 }
 
 // boardTag tells boards apart in cursors.

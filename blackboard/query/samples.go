@@ -44,6 +44,20 @@ func (s *samples) coarsen() int {
 	return len(s.buckets)
 }
 
+// merge adds what another has; where one of them is in buckets, both are.
+func (s *samples) merge(o *samples) {
+	s.n += o.n
+	if s.buckets == nil && o.buckets == nil {
+		s.exact = append(s.exact, o.exact...)
+		return
+	}
+	s.coarsen()
+	o.coarsen()
+	for k, n := range o.buckets {
+		s.buckets[k] += n
+	}
+}
+
 // bucketOf maps numbers to whole numbers in the same order; zero is 0, negative
 // ones mirror.
 func bucketOf(v float64) int32 {
@@ -129,6 +143,17 @@ func (t *total) addFloat(v float64) {
 		t.carry += v - s + t.sum
 	}
 	t.sum = s
+}
+
+func (t *total) merge(o *total) {
+	n := t.n + o.n
+	if o.float {
+		t.addFloat(o.sum)
+		t.addFloat(o.carry)
+	} else {
+		t.addInt(o.whole)
+	}
+	t.n = n
 }
 
 func (t *total) value() float64 {

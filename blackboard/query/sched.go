@@ -72,8 +72,6 @@ type done struct {
 	r  *result
 }
 
-const leastBudget = 8 << 10
-
 // merge runs everything the sources give through emit. The workers' own state
 // is handed to finish when all is done.
 func (s *sched) merge(sources []source, emit func(*result, *hit) error) error {
@@ -112,7 +110,7 @@ func (s *sched) loop(emit func(*result, *hit) error) error {
 		if err := s.run.ctx.Err(); err != nil {
 			return err
 		}
-		for len(s.flying) < most && s.sources.Len() > 0 && (s.held < s.run.engine.opt.Budget || len(s.flying) == 0) {
+		for len(s.flying) < most && s.sources.Len() > 0 && (s.room() || len(s.flying) == 0) {
 			if err := s.dispatch(); err != nil {
 				return err
 			}
@@ -137,6 +135,16 @@ func (s *sched) loop(emit func(*result, *hit) error) error {
 	}
 }
 
+// room tells whether it is worth doing more before what is there can be given
+// away. Where only some matches are asked for, most of it would be in vain.
+func (s *sched) room() bool {
+	if s.held >= s.run.engine.opt.Budget {
+		return false
+	}
+	few := s.run.req.Limit > 0 || s.run.req.Last > 0
+	return !few || s.ready.Len() < s.run.engine.opt.Workers
+}
+
 // dispatch hands out the piece of work with the first bound. While all workers
 // are busy it takes results in.
 func (s *sched) dispatch() error {
@@ -146,7 +154,7 @@ func (s *sched) dispatch() error {
 	if rest != nil {
 		heap.Push(&s.sources, rest)
 	}
-	budget := max(leastBudget, (s.run.engine.opt.Budget-s.held)/4)
+	budget := max(s.run.engine.sizes.least, (s.run.engine.opt.Budget-s.held)/4)
 	j := job{s.serial, w, budget}
 	s.serial++
 	s.flying[j.id] = at

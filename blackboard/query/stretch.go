@@ -40,7 +40,7 @@ func (st *stretch) search(r *run, w *worker, known sure, all bool, res *result) 
 		}
 		res.matched++
 		if w.consume != nil {
-			w.consume(&w.scratch.ev, line, &at)
+			w.consume(trim(line), &at)
 			return true
 		}
 		h.off = len(res.text)

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
-	"sort"
-	"strconv"
-	"time"
 
 	"stigmergy/contracts"
 )
@@ -46,6 +42,7 @@ type cell struct {
 	samples samples
 	best    contracts.Value
 	num     int64
+	at      place // of the last event
 }
 
 // NewTable makes an empty table; by may be empty: one group of everything.
@@ -142,7 +139,7 @@ func (t *Table) group(v contracts.Value) (*group, error) {
 		return g, nil
 	}
 	if len(t.groups) >= maxGroups {
-		return nil, fmt.Errorf("grouping by %s: %w: more than %d; narrow the query with -w, -S or topics", t.by, ErrGroups, maxGroups)
+		return nil, t.tooMany()
 	}
 	g := &group{key: []byte("null"), cells: make([]cell, len(t.aggs))}
 	if v.Exists() {
@@ -150,6 +147,10 @@ func (t *Table) group(v contracts.Value) (*group, error) {
 	}
 	t.groups[string(t.scratch)] = g
 	return g, nil
+}
+
+func (t *Table) tooMany() error {
+	return fmt.Errorf("grouping by %s: %w: more than %d; narrow the query with -w, -S or topics", t.by, ErrGroups, maxGroups)
 }
 
 // coarsen turns every quantile's samples into buckets.
@@ -168,10 +169,11 @@ func (t *Table) Approximate() bool { return t.coarse }
 
 // cell takes the values of one event into one aggregate.
 func (t *Table) cell(a *Agg, c *cell, ev *contracts.Event) {
+	if a.kind == aggLast && !c.newer(ev) {
+		return
+	}
 	if a.path == nil {
-		if a.kind == aggLast {
-			c.num = ev.Time()
-		}
+		c.num = ev.Time()
 		return
 	}
 	has := false
@@ -186,6 +188,20 @@ func (t *Table) cell(a *Agg, c *cell, ev *contracts.Event) {
 	if has && a.kind == aggCount {
 		c.num++
 	}
+}
+
+// newer tells whether the event comes behind those seen; a pending one comes
+// behind all that are journaled.
+func (c *cell) newer(ev *contracts.Event) bool {
+	at := place{ev.Seq, int64(ev.LineNo)}
+	if at.seq == 0 {
+		at.seq = pendingSeq
+	}
+	if at.less(c.at) {
+		return false
+	}
+	c.at = at
+	return true
 }
 
 func (t *Table) value(a *Agg, c *cell, v contracts.Value) {
@@ -209,14 +225,20 @@ func (t *Table) value(a *Agg, c *cell, v contracts.Value) {
 		if v.Kind == contracts.Null || v.Kind == contracts.Object || v.Kind == contracts.Array {
 			return
 		}
-		if c.best.Exists() {
-			o := newOperand(c.best.Text())
-			if d := o.compare(v.TextBytes()); d == 0 || (d < 0) != (a.kind == aggMin) {
-				return
-			}
+		if a.better(c.best, v) {
+			c.best = cloneValue(v)
 		}
-		c.best = cloneValue(v)
 	}
+}
+
+// better tells whether v is the smaller, or larger, of two values.
+func (a *Agg) better(best, v contracts.Value) bool {
+	if !v.Exists() || !best.Exists() {
+		return v.Exists()
+	}
+	o := newOperand(best.Text())
+	d := o.compare(v.TextBytes())
+	return d != 0 && (d < 0) == (a.kind == aggMin)
 }
 
 func cloneValue(v contracts.Value) contracts.Value {
@@ -224,108 +246,45 @@ func cloneValue(v contracts.Value) contracts.Value {
 	return v
 }
 
-// Row is one group of a table: JSON values in the order of Columns.
-type Row struct {
-	Count int64
-	Cells [][]byte
+// empty is a table that asks for the same.
+func (t *Table) empty() *Table {
+	return &Table{by: t.by, path: t.path, aggs: t.aggs, groups: map[string]*group{}}
 }
 
-// Columns names what a row's cells are.
-func (t *Table) Columns() []string {
-	var names []string
-	if t.by != "" {
-		names = append(names, t.by)
+// merge adds what another table of the same kind holds.
+func (t *Table) merge(o *Table) error {
+	for key, g := range o.groups {
+		mine := t.groups[key]
+		if mine == nil {
+			if len(t.groups) >= maxGroups {
+				return t.tooMany()
+			}
+			t.groups[key] = g
+			continue
+		}
+		mine.count += g.count
+		for i := range t.aggs {
+			mine.cells[i].merge(&t.aggs[i], &g.cells[i])
+		}
 	}
-	for i := range t.aggs {
-		names = append(names, t.aggs[i].text)
+	t.kept += o.kept
+	if o.coarse || t.kept > maxSamples {
+		t.coarsen()
 	}
-	return names
+	return nil
 }
 
-// Rows gives the groups, largest count first, then by key. Without --by there is
-// one row, also of nothing.
-func (t *Table) Rows() []Row {
-	if t.by == "" && len(t.groups) == 0 {
-		t.groups["\x00"] = &group{cells: make([]cell, len(t.aggs))}
+func (c *cell) merge(a *Agg, o *cell) {
+	c.total.merge(&o.total)
+	c.samples.merge(&o.samples)
+	switch {
+	case a.kind == aggLast:
+		if c.at.less(o.at) {
+			c.best, c.num, c.at = o.best, o.num, o.at
+		}
+	case a.kind == aggCount:
+		c.num += o.num
+	case a.better(c.best, o.best):
+		c.best = o.best
 	}
-	all := make([]*group, 0, len(t.groups))
-	for _, g := range t.groups {
-		all = append(all, g)
-	}
-	sort.Slice(all, func(i, j int) bool {
-		if all[i].count != all[j].count {
-			return all[i].count > all[j].count
-		}
-		return bytes.Compare(all[i].key, all[j].key) < 0
-	})
-	rows := make([]Row, len(all))
-	for i, g := range all {
-		rows[i].Count = g.count
-		if t.by != "" {
-			rows[i].Cells = append(rows[i].Cells, g.key)
-		}
-		for k := range t.aggs {
-			rows[i].Cells = append(rows[i].Cells, t.aggs[k].render(g, &g.cells[k]))
-		}
-	}
-	return rows
-}
-
-// render is the JSON of one aggregate; null where there was no value.
-func (a *Agg) render(g *group, c *cell) []byte {
-	switch a.kind {
-	case aggCount:
-		if a.path == nil {
-			return strconv.AppendInt(nil, g.count, 10)
-		}
-		return strconv.AppendInt(nil, c.num, 10)
-	case aggSum:
-		if !c.total.float {
-			return strconv.AppendInt(nil, c.total.whole, 10)
-		}
-		return appendFloat(nil, c.total.value())
-	case aggAvg:
-		if c.total.n > 0 {
-			return appendFloat(nil, c.total.value()/float64(c.total.n))
-		}
-	case aggQuantile:
-		if q, ok := c.samples.quantile(a.q); ok {
-			return appendFloat(nil, q)
-		}
-	case aggLast:
-		if a.path == nil && g.count > 0 {
-			return contracts.AppendString(nil, time.Unix(0, c.num).UTC().Format(time.RFC3339Nano))
-		}
-		fallthrough
-	case aggMin, aggMax:
-		if c.best.Exists() {
-			return c.best.Raw
-		}
-	}
-	return []byte("null")
-}
-
-// appendFloat writes a number as JSON can hold it; what it cannot is null.
-func appendFloat(b []byte, f float64) []byte {
-	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return append(b, "null"...)
-	}
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return strconv.AppendInt(b, int64(f), 10)
-	}
-	return strconv.AppendFloat(b, f, 'g', -1, 64)
-}
-
-// AppendJSON appends a row as {"F":…,"count":…}.
-func (t *Table) AppendJSON(b []byte, r Row) []byte {
-	b = append(b, '{')
-	for i, name := range t.Columns() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = contracts.AppendString(b, name)
-		b = append(b, ':')
-		b = append(b, r.Cells[i]...)
-	}
-	return append(b, '}')
 }
