@@ -189,10 +189,13 @@ func (f *laneFile) sync() error {
 
 // moved tells whether the path names another file by now: the lane was
 // rotated, and what was written stands in the segment before.
-func (f *laneFile) moved() bool {
+func (f *laneFile) moved() bool { return !f.is(f.path) }
+
+// is tells whether path names the open file.
+func (f *laneFile) is(path string) bool {
 	var st unix.Stat_t
-	err := unix.Lstat(f.path, &st)
-	return err != nil || uint64(st.Ino) != f.ino || uint64(st.Dev) != f.dev
+	err := unix.Lstat(path, &st)
+	return err == nil && uint64(st.Ino) == f.ino && uint64(st.Dev) == f.dev
 }
 
 func (f *laneFile) close() { _ = unix.Close(f.fd) }

@@ -5,6 +5,7 @@ import (
 
 	"stigmergy/blackboard/query"
 	"stigmergy/contracts"
+	"stigmergy/daemon"
 )
 
 // dedupDepth is how many of its lane's last ids --dedup looks at.
@@ -72,7 +73,7 @@ func (w *postWatch) outcome(pos contracts.Position) error {
 	if w == nil {
 		return nil
 	}
-	if !daemonUp(w.p.l) {
+	if !daemon.Held(w.p.l) {
 		return noDaemon("waiting for "+pos.String(), w.p.l)
 	}
 	return nil

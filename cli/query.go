@@ -117,7 +117,11 @@ func (c *queryCmd) rows(a *app, e *query.Engine, req query.Request) (query.Resul
 	}
 	limit := req.Limit
 	req.Limit = 0
-	t, res, err := e.Aggregate(a.ctx, req, c.By, aggs)
+	t, err := query.NewTable(c.By, aggs)
+	if err != nil {
+		return query.Result{}, badUse(err)
+	}
+	res, err := e.Aggregate(a.ctx, req, t)
 	if err != nil {
 		return res, err
 	}
@@ -142,4 +146,8 @@ func (c *queryCmd) rows(a *app, e *query.Engine, req query.Request) (query.Resul
 }
 
 // explainStats says what a run read and skipped.
-func explainStats(res query.Result) string { return fmt.Sprintf("%+v", res.Stats) }
+func explainStats(res query.Result) string {
+	s := res.Stats
+	return fmt.Sprintf("read %d journal entries of %d lanes; opened %d of %d archives, decoded %d of %d frames (%s); searched %s of archives and %s of lanes; %d matched",
+		s.Entries, s.Lanes, s.ArchivesOpened, s.Archives, s.FramesDecoded, s.Frames, humanSize(s.ZstdBytes), humanSize(s.RawBytes), humanSize(s.LiveBytes), res.Matched)
+}

@@ -12,6 +12,7 @@ import (
 	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/query"
 	"stigmergy/contracts"
+	"stigmergy/daemon"
 )
 
 // selectFlags choose events, the same way for every command that reads.
@@ -113,7 +114,7 @@ func (a *app) openEngine() (*query.Engine, layout.Layout, error) {
 	if err != nil {
 		return nil, l, err
 	}
-	e, err := query.Open(l, query.Options{Rules: a.rules(l), Daemon: func() bool { return daemonUp(l) }})
+	e, err := query.Open(l, query.Options{Rules: a.rules(l), Daemon: func() bool { return daemon.Held(l) }})
 	return e, l, err
 }
 

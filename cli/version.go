@@ -10,14 +10,10 @@ type versionCmd struct{}
 
 // Run prints what was built from what.
 func (versionCmd) Run(a *app) error {
-	version, revision := "devel", ""
+	version, revision := buildVersion(), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" && info.Main.Version != "(devel)" {
-			version = info.Main.Version
-		}
 		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
+			if s.Key == "vcs.revision" {
 				revision = s.Value
 			}
 		}
@@ -33,4 +29,13 @@ func (versionCmd) Run(a *app) error {
 		return err
 	}
 	return p.close()
+}
+
+// buildVersion names this build in the journal.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
 }
