@@ -218,7 +218,7 @@ func texts(v *schema.Value) (out []string) {
 
 // types compares sets of types; a number is also an integer.
 func (c *comparer) types(at string, old, now *schema.Value) {
-	a, b := typeNames(old), typeNames(now)
+	a, b := typeWords(old), typeWords(now)
 	lost, won := without(a, b), without(b, a)
 	switch {
 	case len(lost) > 0 && len(won) > 0:
@@ -230,7 +230,7 @@ func (c *comparer) types(at string, old, now *schema.Value) {
 	}
 }
 
-func typeNames(v *schema.Value) (out []string) {
+func typeWords(v *schema.Value) (out []string) {
 	switch {
 	case v == nil:
 		return []string{"null", "boolean", "integer", "number", "string", "array", "object"}

@@ -181,3 +181,12 @@ func TestSeedMatrix(t *testing.T) {
 		t.Errorf("%d rows of the seed's tables, want 23", rows)
 	}
 }
+
+// fixturesOf are a topic's fixtures, good and bad.
+func fixturesOf(t testing.TB, topic string) []string {
+	files, err := filepath.Glob(filepath.Join(fixtures, topic, "*valid", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no fixtures: %v", topic, err)
+	}
+	return files
+}
