@@ -168,12 +168,10 @@ func SetMember(object []byte, key string, raw []byte) []byte {
 // unquote is the text of a valid JSON string; without escapes it is part of raw.
 func unquote(raw []byte) []byte {
 	body := raw[1 : len(raw)-1 : len(raw)-1]
-	for _, c := range body {
-		if c == '\\' {
-			return appendUnescaped(make([]byte, 0, len(body)), body)
-		}
+	if bytes.IndexByte(body, '\\') < 0 {
+		return body
 	}
-	return body
+	return appendUnescaped(make([]byte, 0, len(body)), body)
 }
 
 // appendUnescaped appends the text of a valid JSON string's body to dst.

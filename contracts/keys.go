@@ -1,10 +1,14 @@
 package contracts
 
-import "bytes"
+import (
+	"bytes"
+	"hash/maphash"
+	"math/bits"
+)
 
 // extraKeys remembers the keys of a line's object that Envelope does not know,
 // to find one that stands twice. A few are compared one with another; more, or
-// one spelt with escapes, are left to duplicateKey, whose map no choice of keys
+// one spelt with escapes, are left to duplicateKey, whose table no choice of keys
 // makes slow.
 type extraKeys struct {
 	n    int
@@ -55,16 +59,24 @@ func (e *Envelope) escapedSlot(body []byte) *Span {
 }
 
 // duplicateKey finds the first key of a valid line's object that stood there
-// before, and the offset where it stands again.
+// before, and the offset where it stands again. Keys are kept in an open table by
+// a hash that is seeded anew each time; the answer does not depend on the seed.
 func duplicateKey(line []byte) (key string, at int, found bool) {
-	seen := make(map[string]struct{})
+	keys := 0
+	eachMember(line, bomLen(line), func(int, int, Span) bool { keys++; return true })
+	seed, mask := maphash.MakeSeed(), 1<<bits.Len(uint(2*keys))-1
+	table := make([]uint64, mask+1)
 	eachMember(line, bomLen(line), func(off, end int, _ Span) bool {
 		text := unquote(line[off:end])
-		if _, found = seen[string(text)]; found {
-			key, at = string(text), off
-			return false
+		slot := int(maphash.Bytes(seed, text)) & mask
+		for ; table[slot] != 0; slot = (slot + 1) & mask {
+			k := table[slot]
+			if bytes.Equal(unquote(line[k>>32:k&(1<<32-1)]), text) {
+				key, at, found = string(text), off, true
+				return false
+			}
 		}
-		seen[string(text)] = struct{}{}
+		table[slot] = uint64(off)<<32 | uint64(end)
 		return true
 	})
 	return key, at, found

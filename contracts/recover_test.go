@@ -57,6 +57,10 @@ func TestRecoverTable(t *testing.T) {
 	} {
 		line := x.before + x.record + x.after
 		off, ok := Recover([]byte(line), c)
+		var ev Event
+		if r := c.Check([]byte(line), &ev); ok && (r == nil || !r.Mangled()) {
+			t.Errorf("%s: a record is found in what is refused as %v", x.name, r)
+		}
 		if ok != x.ok || ok && off != len(x.before) {
 			t.Errorf("%s: %v at %d, want %v at %d: %s", x.name, ok, off, x.ok, len(x.before), line)
 		}

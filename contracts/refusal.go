@@ -46,6 +46,12 @@ type Refusal struct {
 	Contract string       `json:"contract,omitempty"`
 }
 
+// Mangled tells whether the line may be several records run together, or one cut
+// short with another behind it: whether Recover should look at it.
+func (r *Refusal) Mangled() bool {
+	return r.Reason == ReasonNotJSON || r.Reason == ReasonBadUTF8
+}
+
 // Error puts the refusal in one line, without control characters: the reason and
 // its first error.
 func (r *Refusal) Error() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/tidwall/gjson"
@@ -81,5 +82,22 @@ func BenchmarkRefuse(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		line := lines[i%len(lines)]
 		Scan(line[:len(line)-1], &env)
+	}
+}
+
+// BenchmarkScanWide is a flat line of many members of its own.
+func BenchmarkScanWide(b *testing.B) {
+	for _, n := range []int{10, 20, 200, 100_000} {
+		line := []byte(wide(n))
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			var env Envelope
+			for b.Loop() {
+				if r := Scan(line, &env); r != nil {
+					b.Fatal(r)
+				}
+			}
+		})
 	}
 }
