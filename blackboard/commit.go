@@ -50,10 +50,16 @@ func (k *Kernel) begin(ctx context.Context) error {
 			}
 		}
 	}
-	if k.ctext == nil {
+	if k.ctext != nil {
+		if err := k.reconfigure(ctx); err != nil {
+			return err
+		}
+	}
+	if k.foldWas == 0 || k.foldWas == k.fold.Version() {
 		return nil
 	}
-	return k.reconfigure(ctx)
+	k.foldWas = k.fold.Version()
+	return k.base(ctx)
 }
 
 // reconfigure puts k.config in force: its text first, then the entry.

@@ -60,8 +60,10 @@ type Kernel struct {
 	work  workers
 	pipe  pipeline
 
-	paused   error // the disk refuses: told once
-	deferred int   // how often a due timer waited for lanes that changed
+	paused   error     // the disk refuses: told once
+	retainAt time.Time // when to look for archives that are too old
+	foldWas  int       // fold version of what the journal ends with; 0: there is none
+	deferred int       // how often a due timer waited for lanes that changed
 	told     map[string]bool
 	commands chan func()
 	wakeMu   sync.Mutex

@@ -107,7 +107,7 @@ func (r *recovery) load() (journal.Cursor, error) {
 	for _, key := range h.Told {
 		k.told[key] = true
 	}
-	k.epoch = h.PowerEpoch
+	k.epoch, k.foldWas = h.PowerEpoch, h.Fold
 	k.snaps.since, k.snaps.full, k.snaps.chain = h.Seq, max(st.full, 1), st.chain
 	r.build, r.some = h.Version, true
 	r.prev, _, _ = journal.Before(k.layout, h.Cursor)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/journal"
@@ -63,7 +64,7 @@ func Replay(ctx context.Context, opt ReplayOptions) (*Replayed, error) {
 	if err := p.places(); err != nil {
 		return nil, err
 	}
-	_, err := journal.Scan(opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+	_, err := journal.Scan(opt.Layout, p.from, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -78,6 +79,8 @@ type replayer struct {
 	out    *Replayed
 	refold refolder
 	build  string
+	from   journal.Cursor // where complete input begins
+	old    bool           // another fold version made what comes: by root only
 }
 
 // places learns what the journal says later: which handlers are to be skipped
@@ -94,13 +97,56 @@ func (p *replayer) places() error {
 			}
 		}
 	}
+	var base string
+	pruned := false
 	_, err := journal.Scan(p.opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
-		if e.Kind == journal.Note && e.Note == "skip" {
+		switch {
+		case e.Kind == journal.Note && e.Note == "skip":
 			p.opt.Fold.Skip(e.Handler, e.Position)
+		case e.Kind == journal.Note && e.Note == "pruned":
+			pruned = true
+		case e.Kind == journal.State:
+			base = e.SHA256
 		}
 		return nil
 	})
+	if err != nil || !pruned || base == "" {
+		return err
+	}
+	h, err := p.load(base)
+	p.from, p.out.From = h.Cursor, h.Seq
 	return err
+}
+
+// load puts a base state back.
+func (p *replayer) load(sum string) (snapHeader, error) {
+	text, err := durable.CAS{Layout: p.opt.Layout}.Get(sum)
+	if err != nil {
+		return snapHeader{}, fmt.Errorf("replaying from a base state: %w", err)
+	}
+	h, body, _, ok := splitSnapshot(text)
+	if !ok {
+		return h, fmt.Errorf("replaying from the base state %s: it is none", sum)
+	}
+	if h.Fold != p.opt.Fold.Version() {
+		return h, nil
+	}
+	lines, _, ok := parseSnapshot(body)
+	if !ok {
+		return h, fmt.Errorf("replaying from the base state %s: it is damaged", sum)
+	}
+	for i := range lines {
+		p.opt.Fold.Load(lines[i].Key, lines[i].value())
+	}
+	for lane, uid := range h.UIDs {
+		p.refold.uids[lane] = uid
+	}
+	p.build = h.Version
+	c, err := p.refold.configs(h.Config)
+	if err != nil {
+		return h, err
+	}
+	return h, p.refold.use(c)
 }
 
 func (p *replayer) entry(e *journal.Entry) error {
@@ -108,12 +154,13 @@ func (p *replayer) entry(e *journal.Entry) error {
 	if p.opt.Notify != nil {
 		p.opt.Notify(e.Seq)
 	}
+	if p.old && e.Kind != journal.Open {
+		return p.older(e)
+	}
 	switch e.Kind {
 	case journal.Open:
 		p.build = e.Version
-		if e.Fold != p.opt.Fold.Version() {
-			return fmt.Errorf("replaying entry %d: it was folded by fold version %d (version %s), this build has %d: %w", e.Seq, e.Fold, e.Version, p.opt.Fold.Version(), ErrOtherBuild)
-		}
+		p.old = e.Fold != p.opt.Fold.Version()
 		if p.refold.config == nil {
 			return nil
 		}
@@ -129,6 +176,23 @@ func (p *replayer) entry(e *journal.Entry) error {
 	}
 	if u := p.opt.Until; u != nil && e.Lane == u.Lane && e.Segment == u.Segment && e.To > u.Offset && len(p.refold.pending) == 0 {
 		return journal.Stop
+	}
+	return nil
+}
+
+// older checks by root what another fold version made, up to the state that
+// this one began with.
+func (p *replayer) older(e *journal.Entry) error {
+	switch e.Kind {
+	case journal.State:
+		h, err := p.load(e.SHA256)
+		p.old = err == nil && h.Fold != p.opt.Fold.Version()
+		return err
+	case journal.Input, journal.Derived:
+		if err := p.root(e); err != nil {
+			return err
+		}
+		p.out.ByRoot += e.To - e.From
 	}
 	return nil
 }
@@ -171,16 +235,28 @@ func (p *replayer) derived(e *journal.Entry, b []byte) error {
 	return nil
 }
 
-// byRoot checks derived bytes whose cause is gone.
-func (p *replayer) byRoot(e *journal.Entry) error {
+// root holds the bytes of an entry against its root, without folding them.
+func (p *replayer) root(e *journal.Entry) error {
 	r, err := p.refold.content.open(e.Lane, e.Segment, e.From, e.To)
 	if err != nil {
 		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
 	}
-	in := &p.refold.in
-	in.checker = p.refold.config.Checker
-	if err := in.readAll(r, e.To-e.From); err != nil || in.root != e.Root {
+	root, err := rootAt(readerAt{r}, 0, e.To-e.From, e.Lines, &p.refold.in.buf)
+	if err != nil || root != e.Root {
 		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: "the bytes that stand there do not have the root that was journaled"}
+	}
+	return nil
+}
+
+// readerAt lets a stream that is read once, in order, pass for a file.
+type readerAt struct{ io.Reader }
+
+func (r readerAt) ReadAt(p []byte, _ int64) (int, error) { return io.ReadFull(r.Reader, p) }
+
+// byRoot checks derived bytes whose cause is gone.
+func (p *replayer) byRoot(e *journal.Entry) error {
+	if err := p.root(e); err != nil {
+		return err
 	}
 	p.opt.Fold.SetHead(e.Lane, e.Segment, e.To)
 	p.out.ByRoot += e.To - e.From

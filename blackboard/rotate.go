@@ -120,7 +120,8 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 		}
 	}
 	k.snaps.due(k)
-	return did, nil
+	pruned, err := k.retain(ctx, now)
+	return did || pruned, err
 }
 
 // mayRotate says whether a full segment may be rotated now: while somebody

@@ -80,11 +80,18 @@ func (s *snapper) save(k *Kernel, last bool) error {
 	return nil
 }
 
+// whole asks that the next snapshot be a full one.
+func (s *snapper) whole() {
+	s.mu.Lock()
+	s.failed = true
+	s.mu.Unlock()
+}
+
 func (s *snapper) write(h snapHeader, all bool, text []byte) error {
 	err := s.files.save(h, all, text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed, s.busy = err != nil, false
+	s.failed, s.busy = s.failed || err != nil, false
 	return err
 }
 

@@ -47,9 +47,9 @@ type Daemon struct {
 	down   context.CancelFunc
 }
 
-// memory is where the collector begins to work harder: buffers and state of a
-// daemon stay far below it.
-const memory = 48 << 20
+// collect is the collector's target in percent: a daemon runs beside the work
+// it is there for, and its garbage is little.
+const collect = 50
 
 // New takes the board's lock and brings the board up: when it returns, what
 // was interrupted is repaired and every lane is watched.
@@ -61,7 +61,7 @@ func New(cfg Config) (d *Daemon, err error) {
 	if d.lock, err = Acquire(cfg.Layout); err != nil {
 		return nil, err
 	}
-	debug.SetMemoryLimit(memory)
+	debug.SetGCPercent(collect)
 	d.file = newLogFile(cfg.Layout)
 	d.log = newLogger(d.file, cfg.Stderr)
 	d.fold = cfg.Fold

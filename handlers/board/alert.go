@@ -35,6 +35,7 @@ func facts() []fact {
 		{note: "skip", alert: "skip", severity: "critical", say: saySkip},
 		{note: "bad_contract", alert: "bad_contract", severity: "warning", say: about("is left out: the contract before it stays in force")},
 		{note: "bad_setting", alert: "bad_setting", severity: "warning", say: about("is not taken up: the value before it stays in force")},
+		{note: "pruned", alert: "pruned", severity: "info", say: about("was deleted, as retention says: still proved by root")},
 		{note: "disk", alert: "disk", severity: "critical", say: say("the disk refused to be written: work paused until it took writes again")},
 		{note: "fork", alert: "fork", severity: "critical", say: say("two different checkpoints of one size are signed: both are kept as evidence")},
 	}
