@@ -52,7 +52,7 @@ up() {
 	"$stigmergy" -C "$board" up --no-http >"$tmp/up.log" 2>&1 &
 	daemon=$!
 	i=0
-	until grep -q ready "$tmp/up.log"; do
+	until grep -q '^Up in ' "$tmp/up.log"; do
 		i=$((i + 1))
 		[ $i -lt 200 ] && kill -0 "$daemon" 2>/dev/null || die "the daemon did not come up: $(cat "$tmp/up.log")"
 		sleep 0.05
@@ -151,7 +151,9 @@ crash
 for p in $pids; do wait "$p"; done
 say "all agents are done; the daemon drains and ends"
 kill "$daemon"
-wait "$daemon" || die "the daemon ended with $?: $(cat "$tmp/up.log")"
+wait "$daemon"
+code=$?
+[ $code -eq 143 ] || die "the daemon ended with $code, not as one that drained: $(cat "$tmp/up.log")"
 daemon=
 s up --once >"$tmp/once.log" 2>&1 || die "up --once: $(cat "$tmp/once.log")"
 

@@ -15,7 +15,7 @@ func TestRandomKills(t *testing.T) {
 		kills, every = 500, 25
 	}
 	rnd := rand.New(rand.NewPCG(*seed, 0))
-	b := newBoard(t, t.TempDir(), "segment.max_bytes: 16KiB")
+	b := newBoard(t, t.TempDir(), "16KiB")
 	n := 1
 	for i := 1; i <= kills; i++ {
 		d := b.start()

@@ -64,7 +64,7 @@ type board struct {
 	opt   oracle.Options
 }
 
-func newBoard(t testing.TB, under string, settings ...string) *board {
+func newBoard(t testing.TB, under, segment string, settings ...string) *board {
 	t.Helper()
 	b := &board{t: t, dir: filepath.Join(under, "board"), truth: t.TempDir()}
 	b.opt = oracle.Options{Quiet: true, Truth: b.truth, Handlers: []string{"board", "audit"}}
@@ -73,7 +73,7 @@ func newBoard(t testing.TB, under string, settings ...string) *board {
 	}
 	b.must(os.MkdirAll(b.dir, 0o755))
 	b.ok("init", b.dir)
-	text := "segment: {max_bytes: 256KiB}\nseal: {quiet: 0s}\n" + strings.Join(settings, "\n") + "\n"
+	text := "segment: {max_bytes: " + segment + "}\nseal: {quiet: 0s}\n" + strings.Join(settings, "\n") + "\n"
 	b.must(os.WriteFile(filepath.Join(b.dir, "stigmergy.yaml"), []byte(text), 0o644))
 	return b
 }
@@ -214,7 +214,7 @@ func (d *daemon) ready(b *board) {
 	stop := time.AfterFunc(patience, func() { _ = d.cmd.Process.Signal(syscall.SIGQUIT) })
 	for !ok && sc.Scan() {
 		d.said.WriteString(sc.Text() + "\n")
-		ok = strings.Contains(sc.Text(), "ready")
+		ok = strings.HasPrefix(sc.Text(), "Up in ")
 	}
 	stop.Stop()
 	if !ok {
@@ -233,7 +233,7 @@ func (d *daemon) kill() {
 	_ = d.pipe.Close()
 }
 
-// stop ends it as a user does, and gives its exit code.
+// stop ends it as a user does, and gives its exit code: 143 when it drained.
 func (d *daemon) stop() int {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	_ = d.cmd.Wait()

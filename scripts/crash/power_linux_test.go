@@ -125,7 +125,7 @@ func TestPower(t *testing.T) {
 		for _, durability := range []string{"process", "disk"} {
 			t.Run(fs+" "+durability, func(t *testing.T) {
 				d := newDisk(t, fs)
-				b := newBoard(t, d.at, "segment.max_bytes: 16KiB", "durability: "+durability)
+				b := newBoard(t, d.at, "16KiB", "durability: "+durability)
 				b.must(exec.Command("sync", "-f", d.at).Run())
 				rnd := rand.New(rand.NewPCG(*seed, 1))
 				for i := range cuts {
@@ -179,7 +179,7 @@ func TestPowerControl(t *testing.T) {
 // what is missing.
 func powerLie(t *testing.T, round int) string {
 	d := newDisk(t, "ext4")
-	b := newBoard(t, d.at, "segment.max_bytes: 4KiB")
+	b := newBoard(t, d.at, "4KiB")
 	b.write("good", "agents/0", notes("w", 1, 100, 100)...)
 	b.must(exec.Command("sync", "-f", d.at).Run())
 	lie := []string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync,syncfs,sync", "-e", "inject=fsync,fdatasync,syncfs,sync:retval=0"}

@@ -71,7 +71,7 @@ func stride(small int) int {
 	return small
 }
 
-const small = "segment.max_bytes: 4KiB"
+const small = "4KiB"
 
 // TestEveryStep: the daemon dies instead of its nth durable step, for every n;
 // then again within the recovery; then the board is judged.

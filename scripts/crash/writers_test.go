@@ -26,13 +26,13 @@ func TestWriters(t *testing.T) {
 		writers, lines, lanes = 200, 500, 20
 	}
 	jobs := plan(writers, lines, lanes)
-	b := newBoard(t, t.TempDir())
+	b := newBoard(t, t.TempDir(), "256KiB")
 	kills := b.disturbed(jobs)
 	sum := b.judge("after the storm")
 	if want := int64(writers * lines); sum.Truth < want {
 		t.Fatalf("the oracle compared %d lines, %d were written", sum.Truth, want)
 	}
-	calm := newBoard(t, t.TempDir())
+	calm := newBoard(t, t.TempDir(), "256KiB")
 	for _, j := range jobs {
 		calm.write("good", j.lane, notes(j.writer, j.first, j.count, pad)...)
 		calm.bad(j)

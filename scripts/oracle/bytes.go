@@ -153,19 +153,12 @@ func (c *checker) places(id segmentID) []place {
 	// copied out; the next one begins behind it.
 	end := c.journal.ends[id]
 	if c.journal.latest[id.lane] == id.n || end > 0 && len(out) == 0 {
-		add(filepath.Join(c.dir, c.activePath(id.lane)), c.journal.base[id], end)
+		add(filepath.Join(c.dir, lanePath(id.lane)), c.journal.base[id], end)
+	}
+	if moved := c.renamed(id, out); moved != nil {
+		return moved
 	}
 	return out
-}
-
-// activePath is the lane's file below the board, under its present name.
-func (c *checker) activePath(lane string) string {
-	for moved, l := range c.journal.moved {
-		if l == lane {
-			return moved + ".jsonl"
-		}
-	}
-	return lanePath(lane)
 }
 
 // lanesOnDisk calls fn for every lane file, in name order.

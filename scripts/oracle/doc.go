@@ -105,6 +105,7 @@ type checker struct {
 	elapsed   int64 // of the last entry read
 
 	segmentFacts map[segmentID]facts
+	adopted      map[string]bool // lane files that hold a segment of another name
 }
 
 func (c *checker) init() {
@@ -112,6 +113,7 @@ func (c *checker) init() {
 	c.ids, c.saved = map[string]string{}, map[string]bool{}
 	c.causes = map[segmentID]map[int64]string{}
 	c.segmentFacts = map[segmentID]facts{}
+	c.adopted = map[string]bool{}
 }
 
 // fail records a finding; past maxFindings nobody reads on.

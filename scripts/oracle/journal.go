@@ -62,7 +62,6 @@ type journal struct {
 	base     map[segmentID]int64  // where in the lane's file a segment begins
 	ends     map[segmentID]int64  // where in the lane's file a segment ends that was cut
 	gone     map[segmentID]extent // noted as destroyed or lost: from the smallest to the largest offset
-	moved    map[string]string    // raw path without suffix → lane, of renamed lanes
 	segments []segmentID          // in the order of their first entry
 }
 
@@ -73,7 +72,7 @@ const noteKinds = " lost destroyed replaced renamed truncated deleted rewritten 
 
 func (c *checker) readJournal() error {
 	j := &c.journal
-	*j = journal{extents: map[segmentID][]extent{}, latest: map[string]uint64{}, base: map[segmentID]int64{}, ends: map[segmentID]int64{}, gone: map[segmentID]extent{}, moved: map[string]string{}}
+	*j = journal{extents: map[segmentID][]extent{}, latest: map[string]uint64{}, base: map[segmentID]int64{}, ends: map[segmentID]int64{}, gone: map[segmentID]extent{}}
 	files, err := journalFiles(filepath.Join(c.dir, ".stigmergy", "journal"))
 	if err != nil {
 		return err
@@ -238,11 +237,6 @@ func (c *checker) learn(where string, e *entry) {
 		if e.Base > 0 {
 			j.base[segmentID{e.Lane, e.Next}], j.ends[id] = e.Base, e.Base
 		}
-		for path, lane := range j.moved {
-			if lane == e.Lane {
-				delete(j.moved, path)
-			}
-		}
 	case "note":
 		c.learnNote(e)
 	}
@@ -284,9 +278,10 @@ func (c *checker) learnNote(e *entry) {
 		}
 		g.from, g.to = min(g.from, e.From), max(g.to, e.To)
 		c.journal.gone[id] = g
-	case "renamed":
-		c.journal.moved[strings.TrimSuffix(e.Path, ".jsonl")] = e.Lane
 	}
+	// A file that is no longer the lane's ends its segment; the note names the
+	// next one, which begins when there is a file again.
+	c.journal.latest[e.Lane] = max(c.journal.latest[e.Lane], e.Next)
 }
 
 // owned says whether everything in the lane is derived by the daemon.

@@ -257,3 +257,25 @@ func repack(lane, from, to string) func(m *mini) {
 		}
 	}
 }
+
+// TestRenamed: lanes whose files changed names are found by their bytes.
+func TestRenamed(t *testing.T) {
+	m := newMini(t)
+	m.input("a", 1, event(1), event(2))
+	m.input("b", 1, event(3))
+	m.input("c", 1, event(4))
+	m.done()
+	for _, mv := range [][2]string{{"a", "x"}, {"b", "a"}, {"x", "b"}, {"c", "d"}} {
+		if err := os.Rename(m.path(mv[0]+".jsonl"), m.path(mv[1]+".jsonl")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	truth := truthDir(t, []string{event(1), event(2), event(3), event(4)}, nil)
+	if found, _, err := Check(m.dir, options(truth)); err != nil || len(found) > 0 {
+		t.Fatal(found, err)
+	}
+	m.file("d.jsonl", event(5)+"\n")
+	if found, _, err := Check(m.dir, options(truth)); err != nil || len(found) != 1 || found[0].Rule != "I1" {
+		t.Fatal(found, err)
+	}
+}

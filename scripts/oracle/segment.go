@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sort"
-	"strings"
 )
 
 // facts are a segment's own, computed from its bytes.
@@ -49,36 +47,6 @@ func (c *checker) readInputs() error {
 		return err
 	}
 	return c.lanesOnDisk(c.strayLane)
-}
-
-// strayLane is a lane file of which the journal may know nothing.
-func (c *checker) strayLane(rel string) error {
-	lane := laneName(rel)
-	if moved, ok := c.journal.moved[strings.TrimSuffix(rel, ".jsonl")]; ok {
-		lane = moved
-	}
-	n := c.journal.latest[lane]
-	if n != 0 && c.journal.extents[segmentID{lane, n}] != nil {
-		return nil // walked
-	}
-	f, err := os.Open(c.dir + "/" + rel)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Seek(c.journal.base[segmentID{lane, n}], io.SeekStart); err != nil {
-		return err
-	}
-	l, err := newLineReader(f, 0).next()
-	if err == io.EOF {
-		return nil
-	}
-	if err == nil && owned(lane) {
-		c.fail("owned", rel, "%d bytes and no entry that made them", l.length)
-	} else if err == nil && l.whole && c.opt.Quiet {
-		c.fail("I1", rel, "a whole line at byte 0 and no entry that took it in")
-	}
-	return err
 }
 
 // walk checks a segment's entries against its bytes, in every place where

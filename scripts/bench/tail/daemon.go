@@ -55,7 +55,7 @@ func start(c config, dir string) (*daemon, error) {
 	br := bufio.NewReader(r)
 	for {
 		line, err := br.ReadString('\n')
-		if strings.Contains(line, "ready") {
+		if strings.HasPrefix(line, "Up in ") {
 			d.took, d.line = time.Since(d.begun), strings.TrimSpace(line)
 			break
 		}
@@ -76,8 +76,8 @@ func (d *daemon) stop() error {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	err := d.cmd.Wait()
 	<-d.eof
-	if err != nil {
-		return fmt.Errorf("the daemon ended with %w: %s", err, d.said.String())
+	if code := d.cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) {
+		return fmt.Errorf("the daemon ended with %d (%v): %s", code, err, d.said.String())
 	}
 	return nil
 }
