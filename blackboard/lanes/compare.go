@@ -135,15 +135,15 @@ func (s *Set) compareMark(t *Tail, c *cand, end int64) Verdict {
 
 func (s *Set) compareHashes(t *Tail, c *cand) Verdict {
 	head, tail := t.win.hashes()
-	n := span(t.offset)
-	if !sumIs(c, t.offset-n, n, tail) || !sumIs(c, 0, n, head) {
+	n := span(t.win.offset)
+	if !sumIs(c, t.win.offset-n, n, tail) || !sumIs(c, 0, n, head) {
 		return Other
 	}
 	return Likely
 }
 
 func headIs(t *Tail, c *cand) bool {
-	if t.offset <= Window { // its head is all of it
+	if t.win.offset <= Window { // its head is all of it
 		return false
 	}
 	return sumIs(c, 0, Window, t.win.head)

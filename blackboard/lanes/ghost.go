@@ -8,7 +8,7 @@ type ghost struct {
 	path  string
 	fate  Reason
 	base  int64
-	since int64 // when it last changed (Options.Now, ns)
+	since int64 // when it last changed (by Set.now)
 }
 
 // haunt looks at old files that may still be written to.

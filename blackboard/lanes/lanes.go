@@ -63,6 +63,7 @@ const busyWindows = 512
 // Set is the tracked files of one board.
 type Set struct {
 	root    string
+	epoch   time.Time // when New was called
 	opt     Options
 	dirfd   int
 	dev     uint64 // the board's own device
@@ -81,7 +82,7 @@ type Set struct {
 	said    map[string]note   // what was said once about a path
 	owned   map[string]*owned // by path
 	config  map[string]stat   // by path
-	again   map[string]int64  // paths to look at again at a time (Now, ns)
+	again   map[string]int64  // paths to look at again at a time (by now)
 	folders *folders
 	abroad  map[string]int // folders outside the lanes' that Tails stand in
 	cold    []*Tail        // restored and not held open yet
@@ -110,7 +111,7 @@ func New(l layout.Layout, opt Options) (*Set, error) {
 		return nil, fmt.Errorf("looking at the board's folder: %s: %w", root, err)
 	}
 	s := &Set{
-		root: root, opt: opt, dirfd: fd, dev: st.dev, dirty: newDirty(), windows: newWindows(busyWindows),
+		root: root, epoch: opt.Now(), opt: opt, dirfd: fd, dev: st.dev, dirty: newDirty(), windows: newWindows(busyWindows),
 		tails: map[*Tail]struct{}{}, at: map[string]*Tail{}, heirs: map[string]*Tail{}, byID: map[identity]*Tail{},
 		looks: map[*Tail]struct{}{}, cands: map[string]*cand{}, candOf: map[identity]string{}, said: map[string]note{}, owned: map[string]*owned{},
 		config: map[string]stat{}, again: map[string]int64{}, folders: newFolders(), abroad: map[string]int{}, devices: map[uint64]bool{},
@@ -139,7 +140,8 @@ func (s *Set) Close() error {
 
 func (s *Set) abs(rel string) string { return filepath.Join(s.root, rel) }
 
-func (s *Set) now() int64 { return s.opt.Now().UnixNano() }
+// now is a time that no change of the wall clock moves: ns since New.
+func (s *Set) now() int64 { return int64(s.opt.Now().Sub(s.epoch)) }
 
 // Restore puts tails back from a snapshot, before Start. The Tails come in the
 // order given. A Saved whose Mark has no Ino (a lane known from the journal
@@ -164,11 +166,11 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 	}
 	m := v.Mark
 	st := stat{identity: m.identity(), size: m.Size, ctime: m.Ctime, uid: m.UID}
-	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: m.Offset}
+	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: max(m.Offset, v.Offset)}
 	t.win = window{offset: m.Offset, head: m.Head, sum: m.Tail, summed: true}
 	t.file = s.pool.file(st.identity, path, -1)
-	t.gone, t.fate, t.racy = v.Gone, v.Gone, m.Ctime == 0
-	t.again = m.Size > v.Base+m.Offset
+	t.gone, t.fate, t.racy = v.Gone, v.Gone, m.Ctime == 0 || v.Offset > m.Offset
+	t.again = m.Size > v.Base+t.offset
 	s.tails[t] = struct{}{}
 	if m.Known() {
 		s.byID[st.identity] = t

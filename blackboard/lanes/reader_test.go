@@ -121,7 +121,7 @@ func (r *reader) drain() {
 		for _, f := range fs {
 			r.handle(f)
 		}
-		if len(fs) == 0 && !r.set.ready(r.clock.now().UnixNano()) {
+		if len(fs) == 0 && !r.set.ready(r.set.now()) {
 			return
 		}
 	}

@@ -196,3 +196,45 @@ func racyTails(s *Set) (n int) {
 	})
 	return n
 }
+
+// TestJournalKnowsMore restores a mark that is older than what the journal
+// took in, as after a crash.
+func TestJournalKnowsMore(t *testing.T) {
+	for name, meanwhile := range map[string]func(r *reader){
+		"":                                  func(*reader) {},
+		"truncated a@1\nfound a@2\n":        func(r *reader) { must(t, os.Truncate(r.path("a.jsonl"), 15_000)) },
+		"continued a@1\n":                   func(r *reader) { b := r.content("a.jsonl"); r.write("t", b); r.rename("t", "a.jsonl") },
+		"replaced a@1 deleted\nfound a@2\n": func(r *reader) { r.write("t", r.content("a.jsonl")[:15_000]); r.rename("t", "a.jsonl") },
+	} {
+		r := newReader(t, Options{})
+		r.start(nil)
+		r.append("a.jsonl", long(100))
+		r.settle()
+		saved := r.tails["a@1"].Save()
+		r.append("a.jsonl", long(100))
+		r.settle()
+		r.stop()
+		r.log = nil
+		saved.Offset = 20_000
+		meanwhile(r)
+		r.start([]Saved{saved})
+		r.append("a.jsonl", "more\n")
+		r.settle()
+		if got := strings.Join(r.log, "\n"); got != strings.TrimSpace(name) {
+			t.Errorf("got %q, want %q", got, name)
+		}
+		all := string(r.taken["a@1"]) + string(r.taken["a@2"])
+		if !strings.HasPrefix(all, r.content("a.jsonl")) && !strings.HasSuffix(all, r.content("a.jsonl")) {
+			t.Errorf("%q: took in %d bytes", name, len(all))
+		}
+		checkSet(t, r.set)
+		must(t, r.set.Close())
+	}
+}
+
+func (r *reader) content(rel string) string {
+	r.t.Helper()
+	b, err := os.ReadFile(r.path(rel))
+	must(r.t, err)
+	return string(b)
+}

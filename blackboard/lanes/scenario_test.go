@@ -233,7 +233,7 @@ func (r *reader) socket(rel string) {
 	must(r.t, err)
 	defer unix.Close(fd)
 	// A socket's path may be short only: bind in the folder itself.
-	at, err := unix.Open(r.dir, unix.O_PATH, 0)
+	at, err := unix.Open(r.dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	must(r.t, err)
 	defer unix.Close(at)
 	must(r.t, unix.Bind(fd, &unix.SockaddrUnix{Name: "/proc/self/fd/" + itoa(at) + "/" + rel}))

@@ -11,7 +11,7 @@ type cand struct {
 	rel   string
 	file  *file
 	st    stat
-	since int64 // when it last changed (Options.Now, ns)
+	since int64 // when it last changed (by Set.now)
 	same  int64 // so many of its first bytes are known to be the old file's
 	begin bool  // it was found to be a mere beginning
 }

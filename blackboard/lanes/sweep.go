@@ -7,7 +7,7 @@ import (
 
 // sweeping is when everything is looked at, events or not.
 type sweeping struct {
-	at        int64         // when the next one is due (Options.Now, ns)
+	at        int64         // when the next one is due (by Set.now)
 	took      time.Duration // the last one
 	interval  time.Duration
 	overflows int64 // of the event queue
@@ -46,18 +46,18 @@ func (s *Set) Hint(rel string) { s.dirty.add(rel, true) }
 
 // Sweep looks at everything now: what differs is in the next Findings.
 func (s *Set) Sweep() {
-	start := s.opt.Now()
+	start := s.now()
 	s.mend()
 	s.sweepTails()
 	s.sweepOthers()
 	s.sweeping.fresh = true
-	now := s.opt.Now()
-	s.sweeping.took = now.Sub(start)
+	now := s.now()
+	s.sweeping.took = time.Duration(now - start)
 	s.sweeping.interval = max(sweepMin, sweepShare*s.sweeping.took)
 	if s.polling.on() {
 		s.sweeping.interval = s.opt.Poll
 	}
-	s.sweeping.at = now.Add(s.sweeping.interval).UnixNano()
+	s.sweeping.at = now + int64(s.sweeping.interval)
 }
 
 func (s *Set) sweepTails() {
@@ -124,17 +124,18 @@ func (s *Set) Wait(ctx context.Context, until time.Time) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		now := s.opt.Now()
-		if now.UnixNano() >= s.sweeping.at {
+		now := s.now()
+		if now >= s.sweeping.at {
 			s.Sweep()
 		}
-		if s.ready(now.UnixNano()) || !until.IsZero() && !now.Before(until) {
+		end := s.next(until)
+		if s.ready(now) || now >= end {
 			return nil
 		}
 		if s.warmUp() {
 			continue
 		}
-		s.sleep(ctx, s.next(until).Sub(now))
+		s.sleep(ctx, time.Duration(end-now))
 	}
 }
 
@@ -152,15 +153,15 @@ func (s *Set) ready(now int64) bool {
 }
 
 // next is when there is something to do at the latest.
-func (s *Set) next(until time.Time) time.Time {
+func (s *Set) next(until time.Time) int64 {
 	at := s.sweeping.at
 	for _, a := range s.again {
 		at = min(at, a)
 	}
-	if t := time.Unix(0, at); until.IsZero() || t.Before(until) {
-		return t
+	if !until.IsZero() {
+		at = min(at, int64(until.Sub(s.epoch)))
 	}
-	return until
+	return at
 }
 
 func (s *Set) sleep(ctx context.Context, d time.Duration) {

@@ -41,6 +41,11 @@ type Saved struct {
 	Gone    Reason `json:"gone,omitempty"` // as it was reported
 	Base    int64  `json:"base,omitempty"`
 	Mark    Mark   `json:"mark"`
+	// Offset is how far the journal says that the segment was taken in, where
+	// that is further than the mark: bytes behind Mark.Offset that the reader
+	// compared with its roots itself. They become part of the mark at the
+	// first look.
+	Offset int64 `json:"offset,omitempty"`
 }
 
 // Tail is one tracked file: a lane, a rotated segment, or one that was moved,
@@ -58,7 +63,7 @@ type Tail struct {
 	win    window
 
 	home  string // the lane path whose name it holds, or held last; "" after Renamed
-	since int64  // when that name was lost (Options.Now, ns); 0: it was not
+	since int64  // when that name was lost (by Set.now); 0: it was not
 	fate  Reason // what became of the file, while it is not under home
 	gone  Reason // the same as it was reported; 0: it was not
 
@@ -170,6 +175,10 @@ func (t *Tail) Advance(to int64, last []byte) {
 		t.Again() // the next look finds out what became of the file
 	}
 }
+
+// Retry has Grown reported for t at the next sweep although nothing changed:
+// because reading failed, and may not fail then.
+func (t *Tail) Retry() { t.again = t.state == live }
 
 // Again makes the next Findings report Grown for t, or what else became of
 // it, although nothing changed: because the reader stopped before the end.
