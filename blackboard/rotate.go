@@ -147,6 +147,14 @@ func (k *Kernel) aged(ctx context.Context, t *tail, now time.Time) (bool, error)
 			return true, k.note(ctx, "unfinished", journal.Entry{Lane: t.lane, Segment: t.segment, From: t.t.Offset(), To: max(t.scanned, t.t.Offset()+1)})
 		}
 	}
+	if t.keep != 0 {
+		if at := time.Unix(0, t.keep); now.Before(at) {
+			k.tails.sooner(at)
+		} else {
+			k.work.forget(t, t.lane, t.segment)
+		}
+		return false, nil
+	}
 	set := k.config.Settings
 	if t.stage != active || t.born == 0 || layout.Worker(t.lane) || set.SegmentMaxAge == 0 || t.t.Offset() < set.SegmentMinBytes {
 		return false, nil

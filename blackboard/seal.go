@@ -74,7 +74,8 @@ func (w *workers) lease(ctx context.Context, t *tail) (bool, error) {
 	// It cannot be told here: a segment that was quiet long enough is over;
 	// late bytes get the next free segment number.
 	quiet := k.opt.Clock.Now().UnixNano() - max(t.last, t.born)
-	return quiet >= int64(k.config.Settings.SealQuiet), nil
+	t.unsure = quiet >= int64(k.config.Settings.SealQuiet)
+	return t.unsure, nil
 }
 
 // sealFile hashes a segment's bytes beside the kernel and reports the seal.

@@ -29,6 +29,8 @@ type tail struct {
 	first   journal.Cursor // before the entry that took in its first bytes
 	born    int64          // time of that entry, ns
 	last    int64          // time of the newest entry, ns
+	unsure  bool           // sealed because it was quiet: nobody could tell who holds it
+	keep    int64          // archived, its file looked at for late bytes until then, ns
 	copied  bool           // its bytes stand in a file of our own, not under t.Path
 	scanned int64          // no newline between the offset and here
 	long    *longScan      // of a line beyond max_line, up to scanned
@@ -45,6 +47,8 @@ type tailRecord struct {
 	Born   int64          `json:"born,omitempty"`
 	Last   int64          `json:"last,omitempty"`
 	Copied bool           `json:"copied,omitempty"`
+	Unsure bool           `json:"unsure,omitempty"`
+	Keep   int64          `json:"keep,omitempty"`
 	Warned bool           `json:"warned,omitempty"`
 }
 
@@ -53,7 +57,7 @@ func (t *tail) uid() uint32     { return t.t.UID() }
 func (t *tail) path() string    { return t.board.Dir + "/" + t.t.Path }
 
 func (t *tail) record() tailRecord {
-	return tailRecord{Saved: t.t.Save(), Stage: t.stage, First: t.first, Born: t.born, Last: t.last, Copied: t.copied, Warned: t.warned}
+	return tailRecord{Saved: t.t.Save(), Stage: t.stage, First: t.first, Born: t.born, Last: t.last, Copied: t.copied, Unsure: t.unsure, Keep: t.keep, Warned: t.warned}
 }
 
 // took notes that an entry took in bytes of the tail.

@@ -313,12 +313,24 @@ func torn(f *os.File) []byte {
 // archived deletes a segment whose archive stands.
 func (w *workers) archived(s segmentJob) {
 	k := w.k
-	if t := k.tails.all[segmentKey{s.Lane, s.Segment}]; t != nil {
-		k.set.Drop(t.t)
-		k.tails.drop(t)
-	}
 	k.stats.Segments.Add(1)
-	w.remove(s.Lane, s.Segment)
+	t := k.tails.all[segmentKey{s.Lane, s.Segment}]
+	if t != nil && t.unsure {
+		until := k.opt.Clock.Now().Add(k.config.Settings.SealKeep)
+		t.keep = until.UnixNano()
+		k.tails.sooner(until)
+		return
+	}
+	w.forget(t, s.Lane, s.Segment)
+}
+
+// forget lets go of an archived segment and deletes its file.
+func (w *workers) forget(t *tail, lane string, segment uint64) {
+	if t != nil {
+		w.k.set.Drop(t.t)
+		w.k.tails.drop(t)
+	}
+	w.remove(lane, segment)
 }
 
 func (w *workers) remove(lane string, segment uint64) {
