@@ -142,7 +142,7 @@ func (f *Fault) json(code int) []byte {
 func asFault(err error) *Fault {
 	var f *Fault
 	if errors.As(err, &f) {
-		if f == err {
+		if err.Error() == f.Error() {
 			return f
 		}
 		whole := *f

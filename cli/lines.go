@@ -18,7 +18,6 @@ func (p *poster) lines(r io.Reader) error {
 	}
 	var (
 		in   = &lineReader{r: bufio.NewReaderSize(r, 64<<10), max: p.checker.MaxLine}
-		last contracts.Position
 		bad  int
 		tell error
 	)
@@ -31,7 +30,7 @@ func (p *poster) lines(r io.Reader) error {
 			continue
 		}
 		if err == nil {
-			last, err = p.lineIn(line, in.n, last)
+			err = p.lineIn(line, in.n, w)
 		}
 		var f *Fault
 		switch {
@@ -48,34 +47,35 @@ func (p *poster) lines(r io.Reader) error {
 	}
 	if bad > 0 {
 		p.a.note("stigmergy: %d of %d lines were refused and not appended", bad, in.n)
-		return exitWith(exitCode(tell))
+		return errors.Join(w.outcome(), exitWith(exitCode(tell)))
 	}
-	return w.outcome(last)
+	return w.outcome()
 }
 
 // lineIn checks and appends line number n.
-func (p *poster) lineIn(line []byte, n int, last contracts.Position) (contracts.Position, error) {
+func (p *poster) lineIn(line []byte, n int, w *postWatch) error {
 	var ev contracts.Event
 	if err := p.check(line, &ev, fmt.Sprintf("posting line %d", n)); err != nil {
-		return last, err
+		return err
 	}
 	id := ev.ID()
 	if pos, dup, err := p.duplicate(id); dup || err != nil {
 		if err == nil {
 			err = p.print(id, pos)
 		}
-		return last, err
+		return err
 	}
 	pos, err := p.append(ev.Line)
 	if err != nil {
-		return last, err
+		return err
 	}
 	if !ev.Env.ID.Present() {
 		id = pos.String()
 	} else if p.seen != nil {
 		p.seen[id] = pos.String()
 	}
-	return pos, p.print(id, pos.String())
+	w.add(id, pos)
+	return p.print(id, pos.String())
 }
 
 // lineReader cuts a stream into lines of at most max bytes.

@@ -273,7 +273,8 @@ func (p *poster) one(line []byte) error {
 	if err := p.a.out.flush(); err != nil {
 		return err
 	}
-	return w.outcome(pos)
+	w.add(ev.ID(), pos)
+	return w.outcome()
 }
 
 // append writes a checked line, synced if asked, and tells where it stands.

@@ -281,7 +281,7 @@ func (s *boardStatus) text(a *app) error {
 	}
 	w.field("daemon", up)
 	w.field("paused", s.Paused)
-	w.field("journal", fmt.Sprintf("%d entries, the newest %s", s.Seq, s.Last))
+	w.field("journal", strings.TrimSuffix(fmt.Sprintf("%d entries, the newest %s", s.Seq, s.Last), ", the newest "))
 	w.field("not taken in", humanSize(s.Pending))
 	w.field("archives", fmt.Sprintf("%d, %s of %s", s.Archives.Count, humanSize(s.Archives.Bytes), humanSize(s.Archives.RawBytes)))
 	for _, stage := range []string{"draining", "sealed", "rotated"} {
