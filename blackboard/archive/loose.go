@@ -20,6 +20,9 @@ type loose struct {
 	pos  int64 // of s, in raw bytes
 }
 
+// maxLoose is how many bytes such a file may hold: more is a bomb.
+const maxLoose = 4 << 30
+
 // openLoose finds the pieces: lines of about a MiB.
 func (r *Reader) openLoose() error {
 	l := &loose{f: r.f, size: r.size}
@@ -40,6 +43,9 @@ func (r *Reader) openLoose() error {
 			}
 			frames = append(frames, Frame{RawOffset: rawEnd(frames), RawSize: int64(at), Lines: -1})
 			buf = append(buf[:0], buf[at:]...)
+		}
+		if rawEnd(frames) > maxLoose {
+			err = fmt.Errorf("%w: more than %d bytes in a file of %d", errStream, int64(maxLoose), r.size)
 		}
 	}
 	l.pos = -1

@@ -156,13 +156,13 @@ func skim(f io.ReaderAt, off, size int64) (h header, end int64, err error) {
 func walk(f io.ReaderAt, size int64) (frames []Frame, loose bool, err error) {
 	for off := int64(0); off < size; {
 		h, end, err := skim(f, off, size)
+		if !h.skippable && (h.content < 0 || h.content > maxContent || h.window > maxWindow) {
+			loose = true
+		}
 		if err != nil {
 			return frames, loose, fmt.Errorf("at byte %d: %w", off, err)
 		}
 		if !h.skippable {
-			if h.content < 0 || h.content > maxContent || h.window > maxWindow {
-				loose = true
-			}
 			if len(frames) >= maxFrames {
 				return frames, loose, fmt.Errorf("at byte %d: more than %d frames", off, maxFrames)
 			}
