@@ -202,8 +202,8 @@ func (r *recovery) took(e *journal.Entry) {
 	if t.Born == 0 {
 		t.Born, t.First = e.Time, r.before
 	}
-	// Size and ctime are no longer those of the snapshot: compare in any case.
-	t.Mark = lanes.Mark{Offset: e.To}
+	// The bytes behind the mark are compared with their roots by the refold.
+	t.Offset = e.To
 	t.Last, t.Warned = e.Time, false
 	r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Segment)
 }
