@@ -319,11 +319,20 @@ func (k *Kernel) rewrite(e *journal.Entry, b []byte) error {
 	return nil
 }
 
-// sorted are the tails, in order.
+// sorted are the tails, in order, without the segments whose archives were
+// reported: nothing is left to be done for them.
 func (r *recovery) sorted() []tailRecord {
+	going := map[string]bool{}
+	for _, e := range r.k.fold.Effects() {
+		if _, seg, ok := strings.Cut(e.Key, ":"); ok {
+			going[seg] = true
+		}
+	}
 	out := make([]tailRecord, 0, len(r.recs))
 	for _, t := range r.recs {
-		out = append(out, *t)
+		if t.Stage == active || t.Keep != 0 || going[fmt.Sprintf("%s@%d", t.Lane, t.Segment)] {
+			out = append(out, *t)
+		}
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if out[i].Lane != out[j].Lane {
