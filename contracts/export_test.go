@@ -103,3 +103,18 @@ func TestTypeScript(t *testing.T) {
 		}
 	}
 }
+
+func TestMatrix(t *testing.T) {
+	table := string(Matrix(Builtin().Topics()))
+	for _, want := range []string{
+		"| `hxo.shard.done` | Shard completed | publish | HXO | Monitors, Merkle | per shard |",
+		"| **hxo** | cas_id, plan_id |\n", "| `genesis.heal` |", "| genesis | plan_id |\n", "| any |",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if rows := strings.Count(table, "\n"); rows != 2+len(Builtin().Topics()) {
+		t.Errorf("%d lines", rows)
+	}
+}

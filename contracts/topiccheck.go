@@ -29,8 +29,11 @@ func (t *Topic) Check(line []byte, env *Envelope) []FieldError {
 	return out
 }
 
-// CheckData is Check for data that stands in no line.
+// CheckData is Check for data that stands in no line, and may be anything.
 func (t *Topic) CheckData(data []byte) []FieldError {
+	if !Valid(data) {
+		return []FieldError{{Pointer: "/data", Keyword: "json", Expected: "a JSON value", Got: clip(string(data))}}
+	}
 	return t.Check(data, &Envelope{Data: Span{End: uint32(len(data))}})
 }
 

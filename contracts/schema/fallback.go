@@ -123,7 +123,8 @@ func deepest(err error) *jsonschema.ValidationError {
 }
 
 func leaves(err *jsonschema.ValidationError, out []*jsonschema.ValidationError) []*jsonschema.ValidationError {
-	if len(err.Causes) == 0 && err.ErrorKind != nil {
+	_, name := err.ErrorKind.(*kind.PropertyNames) // what is below it is about the name alone
+	if name || len(err.Causes) == 0 && err.ErrorKind != nil {
 		return append(out, err)
 	}
 	for _, cause := range err.Causes {
@@ -189,7 +190,7 @@ func convert(data []byte, leaf *jsonschema.ValidationError) []Error {
 	at := pointerOf(leaf.InstanceLocation)
 	e := Error{Pointer: at, Keyword: "schema", Expected: leaf.ErrorKind.LocalizedString(printer()), Got: describeAt(data, at)}
 	if path := leaf.ErrorKind.KeywordPath(); len(path) > 0 {
-		e.Keyword = path[len(path)-1]
+		e.Keyword = path[0]
 	}
 	required, ok := leaf.ErrorKind.(*kind.Required)
 	if !ok {
@@ -238,6 +239,9 @@ func child(data []byte, at span, token string) (found span) {
 type document struct{ value any }
 
 func decode(data []byte) (document, error) {
+	if !json.Valid(data) {
+		return document{}, errors.New("something else")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any

@@ -44,6 +44,9 @@ func (f *fast) object(o *objectRule, i int) (end int, v verdict) {
 			i = skipSpace(b, i+1)
 		}
 	}
+	if i >= len(b) || b[i] != '}' {
+		return i, unsure
+	}
 	return i + 1, o.verdict(seen, failed, members)
 }
 
@@ -134,6 +137,9 @@ func (f *fast) array(a *arrayRule, i int) (end int, v verdict) {
 		if i < len(b) && b[i] == ',' {
 			i = skipSpace(b, i+1)
 		}
+	}
+	if i >= len(b) {
+		return i, unsure
 	}
 	return i + 1, is(n >= a.min && (a.max < 0 || n <= a.max))
 }

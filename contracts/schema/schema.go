@@ -100,7 +100,8 @@ func (s *Schema) Text() *Value { return s.text }
 
 // Check holds a JSON value against the schema. It returns nil when all is well,
 // which takes no allocation unless the fallback is asked, and at most MaxErrors
-// errors, always in the same order.
+// errors, always in the same order. The value is known to be valid JSON: of what is
+// not, Check may say anything, but it says it soon and does not panic.
 func (s *Schema) Check(data []byte) []Error {
 	if s.root == nil {
 		return s.fallback.check(data)
