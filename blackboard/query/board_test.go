@@ -136,7 +136,7 @@ func (b *board) take(name string, n int) int {
 	if lines == 0 {
 		return 0
 	}
-	e := &journal.Entry{Kind: journal.Input, Lane: name, Segment: x.segment, From: x.end, To: x.end + int64(size), Lines: int64(lines), Root: merkle.LeafHash(raw[:size])}
+	e := &journal.Entry{Kind: journal.Input, Lane: name, Segment: x.segment, From: x.end, To: x.end + int64(size), Lines: int64(lines), Root: rootOf(raw[:size])}
 	b.entry(e)
 	b.note(e)
 	x.end = e.To
@@ -148,6 +148,14 @@ func (b *board) take(name string, n int) int {
 	return lines
 }
 
+func rootOf(raw []byte) merkle.Hash {
+	var tree merkle.Tree
+	for line := range bytes.Lines(raw) {
+		tree.Add(merkle.LeafHash(line[:len(line)-1]))
+	}
+	return tree.Root()
+}
+
 func (b *board) note(e *journal.Entry) {
 	k := segKey{e.Lane, e.Segment}
 	b.spans[k] = append(b.spans[k], archive.Run{Seq: e.Seq, Time: e.Time, Lines: e.Lines})
@@ -157,7 +165,7 @@ func (b *board) note(e *journal.Entry) {
 func (b *board) derive(cause uint64, name, text string) {
 	x := b.lane(name)
 	e := &journal.Entry{Kind: journal.Derived, Lane: name, Segment: x.segment, From: x.end, To: x.end + int64(len(text)),
-		Lines: int64(bytes.Count([]byte(text), newline)), Cause: cause}
+		Lines: int64(bytes.Count([]byte(text), newline)), Cause: cause, Root: rootOf([]byte(text))}
 	b.entry(e)
 	b.note(e)
 	b.write(name, text)

@@ -21,6 +21,9 @@ type Options struct {
 	Daemon func() bool
 	// Workers is how many goroutines decode and search; 0: one a core.
 	Workers int
+	// Now is the clock: the time of lines that no entry names yet. Nil: the
+	// machine's.
+	Now func() time.Time
 	// Budget bounds the bytes of matches held back until it is their turn; 0:
 	// 16 MiB.
 	Budget int
@@ -42,6 +45,7 @@ type sizes struct {
 	batch int64 // of live segments, a longer entry excepted
 	chunk int64 // of pending lines
 	least int   // budget of one piece of work
+	sort  int   // how much is sorted in memory
 }
 
 // rules are what decides about lines that the daemon has not decided about.
@@ -58,11 +62,14 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 	if opt.Budget <= 0 {
 		opt.Budget = 16 << 20
 	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	if opt.Daemon == nil {
 		opt.Daemon = func() bool { return false }
 	}
 	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
-		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10}}
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }
@@ -117,7 +124,7 @@ type Hit struct {
 	Pos         contracts.Position
 	Seq         uint64
 	LineNo      int64 // within the journal entry, from 0
-	JournalTime int64 // unix nanoseconds; 0 where it was not needed to know it
+	JournalTime int64 // unix nanoseconds; 0 where it was not needed to know it, now for a pending one
 	Pending     bool  // no journal entry names it yet
 	Recovered   bool  // it is the end of a mangled line
 

@@ -126,7 +126,7 @@ func TestEngineEqualsNaiveReader(t *testing.T) {
 		b := drawBoard(rt, dir, t)
 		defer b.journal.Close()
 		all := naiveEvents(t, b.board)
-		e, err := Open(b.l, Options{Workers: rapid.IntRange(1, 3).Draw(rt, "workers"), Budget: rapid.SampledFrom([]int{1, 4096, 1 << 20}).Draw(rt, "budget")})
+		e, err := Open(b.l, Options{Now: testNow, Workers: rapid.IntRange(1, 3).Draw(rt, "workers"), Budget: rapid.SampledFrom([]int{1, 4096, 1 << 20}).Draw(rt, "budget")})
 		if err != nil {
 			rt.Fatal(err)
 		}

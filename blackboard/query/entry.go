@@ -16,7 +16,8 @@ type entry struct {
 	to      int64
 	lines   int64
 	lane    []byte
-	time    []byte         // as written; ns tells it
+	time    []byte         // as written; entryTime reads it
+	root    []byte         // in hex
 	other   *journal.Entry // the whole entry, for every kind that carries no lines
 }
 
@@ -56,7 +57,7 @@ func (e *entry) parse(line []byte) error {
 		e.other = &j
 		return nil
 	}
-	e.time = []byte(journal.FormatTime(j.Time))
+	e.time, e.root = []byte(journal.FormatTime(j.Time)), []byte(j.Root.String())
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (e *entry) quick(b []byte) bool {
 	r.lit(`,"lines":`)
 	e.lines = int64(r.uint())
 	r.lit(`,"root":"`)
-	r.take(64)
+	e.root = r.take(64)
 	e.kind, e.other = journal.Input, nil
 	if r.ok && len(r.b) > 2 {
 		e.kind = journal.Derived

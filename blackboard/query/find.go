@@ -32,7 +32,7 @@ func (r *run) find(pos contracts.Position) (found, error) {
 	}
 	for _, b := range r.view.log.blocks {
 		for _, s := range b.spans {
-			if s.lane.name != pos.Lane || s.lo > pos.Segment || s.hi < pos.Segment {
+			if s.lane.name != pos.Lane || s.segment != pos.Segment {
 				continue
 			}
 			f, ok, err := r.findInBlock(b, k, pos.Offset)

@@ -32,10 +32,10 @@ type block struct {
 	size        int64 // of its text
 }
 
-// laneSpan says which segments of a lane a block has lines of.
+// laneSpan says that a block has lines of a segment.
 type laneSpan struct {
-	lane   *laneState
-	lo, hi uint64
+	lane    *laneState
+	segment uint64
 }
 
 // jseg is one file of the journal.

@@ -112,7 +112,16 @@ func topicNeedles(req *Request) needles {
 // literal is the longest stretch of an equality's value that JSON can only
 // write as it stands, or with \u.
 func (f *Filter) literal() []byte {
-	if f.op != Equal || !f.written() {
+	if f.op != Equal {
+		return nil
+	}
+	keys := f.path.Keys()
+	named := len(keys) == 1 && (keys[0] == "type" || keys[0] == "topic")
+	if len(keys) == 1 && keys[0] == "id" {
+		_, err := contracts.ParsePosition(string(f.want.text))
+		named = err != nil // what a line without an id has is its position
+	}
+	if !named && !f.written() {
 		return nil
 	}
 	return plainRun(f.want.text)

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/journal"
 	"stigmergy/contracts"
 )
@@ -189,10 +188,11 @@ func naiveOf(t testing.TB, line []byte, pos contracts.Position, e naiveEntry, n 
 	ev.topic, _ = ev.top["type"].(string)
 	if s, ok := ev.top["time"].(string); ok {
 		ev.time, _ = time.Parse(time.RFC3339Nano, s)
-	} else if !pending {
-		ev.top["time"] = ev.time.UTC().Format(time.RFC3339Nano)
 	} else {
-		ev.time = time.Unix(0, 0)
+		if pending {
+			ev.time = testNow()
+		}
+		ev.top["time"] = ev.time.UTC().Format(time.RFC3339Nano)
 	}
 	for k, v := range map[string]any{"specversion": "1.0", "id": ev.pos, "source": pos.Lane, "data": map[string]any{}} {
 		if _, ok := ev.top[k]; !ok {
@@ -346,4 +346,5 @@ func naiveAnswer(all []naiveEvent, req *Request, where []naiveFilter, re *regexp
 	return out
 }
 
-var smallFrames = archive.WriteOptions{FrameBytes: 2048}
+// testNow is the time of pending lines.
+func testNow() time.Time { return time.Unix(1769655000, 5).UTC() }

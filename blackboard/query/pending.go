@@ -3,8 +3,7 @@ package query
 import (
 	"bytes"
 	"io"
-	"os"
-	"path/filepath"
+	"sort"
 
 	"stigmergy/blackboard/layout"
 )
@@ -13,7 +12,7 @@ import (
 // by lane in name order; their line is the offset.
 const pendingSeq = 1 << 63
 
-// pendingSource is what stands behind the journaled end of one lane.
+// pendingSource is what stands behind the journaled end of one segment.
 type pendingSource struct {
 	run  *run
 	seg  *segment
@@ -23,56 +22,55 @@ type pendingSource struct {
 	i    int64 // number of the chunk
 }
 
-// pending are the lanes whose files hold more than the journal names. Owned
-// lanes have none: what stands there is not the daemon's.
+// pending are the segments whose files hold more than the journal names, by
+// lane and segment. Owned lanes have none: what stands there is not the
+// daemon's.
 func (r *run) pending() []source {
-	var all []source
-	moved := map[string]string{} // where a file stands that is another lane's
-	for name, st := range r.view.lanes {
-		if st.path != "" {
-			moved[st.path] = name
+	var keys []segKey
+	sizes := map[segKey]int64{}
+	add := func(k segKey, size int64) {
+		if !layout.Owned(k.lane) && r.wantLane(k.lane) && !r.indexed[k] && size > r.view.endOf(k) {
+			keys = append(keys, k)
+			sizes[k] = size
 		}
 	}
-	for i, name := range r.view.names(r.stored) {
-		if layout.Owned(name) || !r.wantLane(name) {
-			continue
+	for k, f := range r.stored.segments {
+		add(k, f.size)
+	}
+	for lane, f := range r.stored.active {
+		k, base := r.activeKey(lane)
+		add(k, f.size-base)
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		a, b := keys[i], keys[j]
+		return a.lane < b.lane || a.lane == b.lane && a.segment < b.segment
+	})
+	all := make([]source, len(keys))
+	for i, k := range keys {
+		s := &pendingSource{run: r, seg: r.segment(k), rank: uint64(i), from: r.view.endOf(k), size: sizes[k]}
+		if r.reverse {
+			s.i = (s.size - s.from - 1) / r.engine.sizes.chunk
 		}
-		if s := r.pendingOf(name, moved); s != nil {
-			s.rank = uint64(i)
-			if r.reverse {
-				s.i = (s.size - s.from - 1) / r.engine.sizes.chunk
-			}
-			all = append(all, s)
-		}
+		all[i] = s
 	}
 	return all
 }
 
-func (r *run) pendingOf(name string, moved map[string]string) *pendingSource {
-	st := r.view.lanes[name]
-	file, ok := r.stored.active[name]
-	if st != nil && st.path != "" {
-		fi, err := os.Lstat(filepath.Join(r.engine.layout.Dir, st.path))
-		if ok = err == nil && fi.Mode().IsRegular(); ok {
-			file.size = fi.Size()
-		}
-	} else if moved[layout.LaneRel(name)] != "" {
-		return nil
+// activeKey is the segment that a lane's file is, and where in it that begins.
+func (r *run) activeKey(lane string) (segKey, int64) {
+	st := r.view.lanes[lane]
+	if st != nil && st.segment > 0 {
+		return segKey{lane, st.segment}, st.base
 	}
-	if !ok {
-		return nil
+	return segKey{lane, r.stored.last[lane] + 1}, 0
+}
+
+// endOf is how far a segment was taken in.
+func (v *view) endOf(k segKey) int64 {
+	if e := v.ends[k]; e != nil {
+		return e.end
 	}
-	n, base, end := uint64(1), int64(0), int64(0)
-	switch {
-	case st != nil && st.segment > 0:
-		n, base, end = st.segment, st.base, st.end
-	case r.stored.last[name] > 0:
-		n = r.stored.last[name] + 1
-	}
-	if file.size <= base+end {
-		return nil
-	}
-	return &pendingSource{run: r, seg: r.segment(segKey{name, n}), from: end, size: file.size - base}
+	return 0
 }
 
 func (s *pendingSource) bound() place {
@@ -116,7 +114,7 @@ func (s *pendingSource) read(w *worker, _ int) *result {
 	st.locate = func(off int, h *hit) bool {
 		line := text[off:]
 		line = line[:bytes.IndexByte(line, '\n')]
-		h.place = place{pendingSeq + s.rank, from + int64(off)}
+		h.place, h.time = place{pendingSeq + s.rank, from + int64(off)}, r.now
 		h.flags |= flagPending
 		return r.checkLine(w, s.seg.key.lane, line, h)
 	}

@@ -8,42 +8,43 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"stigmergy/blackboard/archive"
-	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 )
 
 // run is one request on its way.
 type run struct {
-	engine   *Engine
-	ctx      context.Context
-	req      *Request
-	matcher  *matcher
-	want     archive.Want
-	view     *view
-	stored   *stored
-	archives []archive.Entry
-	indexed  map[segKey]bool // segments that an archive's index answers for
-	board    uint32          // tag of the board in cursors
-	from     place
-	stopAt   uint64 // entries from here on wait for their bytes
-	end      Cursor // behind everything that is to be read
-	reverse  bool
-	stats    counters
-	matched  int64
-	texts    sync.Pool
-	newWork  func() *worker // nil: workers that collect hits
+	engine    *Engine
+	ctx       context.Context
+	req       *Request
+	matcher   *matcher
+	want      archive.Want
+	view      *view
+	stored    *stored
+	archives  []archive.Entry
+	indexed   map[segKey]bool // segments that an archive's index answers for
+	unindexed map[segKey]bool // segments whose archive has no index to use
+	board     uint32          // tag of the board in cursors
+	from      place
+	stopAt    uint64 // entries from here on wait for their bytes
+	end       Cursor // behind everything that is to be read
+	reverse   bool
+	now       int64 // the time of lines that no entry names yet
+	stats     counters
+	matched   int64
+	texts     sync.Pool
+	newWork   func() *worker // nil: workers that collect hits
 
 	mu       sync.Mutex // guards what follows
 	segments map[segKey]*segment
 	refused  map[string]*laneRefusals
-	lanes    map[string]bool // wantLane's answers
+	strays   map[segKey]string // where segments were found that moved; "": nowhere
+	lanes    map[string]bool   // wantLane's answers
 	holes    []Hole
 	damaged  []Damage
 	done     []*worker
@@ -127,8 +128,8 @@ const maxDamaged = 1000
 // prepare reads the journal, lists the board and finds out what has to be read.
 func (e *Engine) prepare(ctx context.Context, req Request) (*run, error) {
 	r := &run{engine: e, ctx: ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse,
-		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, indexed: map[segKey]bool{}}
-	r.board = e.boardTag()
+		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, indexed: map[segKey]bool{}, unindexed: map[segKey]bool{}, strays: map[segKey]string{}}
+	r.board, r.now = e.boardTag(), e.opt.Now().UnixNano()
 	log, err := openJournal(e.layout, e.decoder, e.sizes.block)
 	if err != nil {
 		return nil, err
@@ -183,6 +184,8 @@ func (r *run) choose() {
 			r.damage(Damage{Path: e.Path, Err: e.Err})
 		case usable(&e.Summary):
 			r.indexed[segKey{e.Lane, e.Segment}] = true
+		default:
+			r.unindexed[segKey{e.Lane, e.Segment}] = true
 		}
 	}
 }
@@ -195,20 +198,12 @@ func (r *run) findStop() uint64 {
 		if st == nil || st.segment != d.key.segment {
 			continue
 		}
-		fi, err := os.Stat(filepath.Join(r.engine.layout.Dir, r.lanePath(d.key.lane)))
+		fi, err := os.Stat(r.engine.layout.Lane(d.key.lane))
 		if (errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() < st.base+d.to) && d.seq < stop {
 			stop = d.seq
 		}
 	}
 	return stop
-}
-
-// lanePath is where a lane's file is, below the board.
-func (r *run) lanePath(lane string) string {
-	if st := r.view.lanes[lane]; st != nil && st.path != "" {
-		return st.path
-	}
-	return layout.LaneRel(lane)
 }
 
 // wantLane tells whether the request looks into a lane at all.
@@ -288,19 +283,11 @@ func (r *run) liveBlocks(only map[segKey]bool) []*block {
 }
 
 func (r *run) spanWanted(s laneSpan, only map[segKey]bool) bool {
-	if !r.wantLane(s.lane.name) {
-		return false
+	k := segKey{s.lane.name, s.segment}
+	if only != nil {
+		return only[k]
 	}
-	if s.hi-s.lo > 1000 {
-		return true // not worth asking for each
-	}
-	for n := s.lo; n <= s.hi; n++ {
-		k := segKey{s.lane.name, n}
-		if only == nil && !r.indexed[k] || only[k] {
-			return true
-		}
-	}
-	return false
+	return !r.indexed[k] && r.wantLane(k.lane) && r.present(k)
 }
 
 // byJournal goes on with one segment, or a stretch of it, by the journal because

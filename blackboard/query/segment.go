@@ -1,16 +1,20 @@
 package query
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sort"
+	"strings"
 	"sync"
 
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/layout"
+	"stigmergy/contracts/merkle"
 )
 
 // segment is one segment that is read: from its archive's frames, or by the
@@ -45,6 +49,19 @@ func (r *run) segment(k segKey) *segment {
 	return s
 }
 
+// present tells whether a segment that the journal names has a file anywhere.
+func (r *run) present(k segKey) bool {
+	if _, ok := r.stored.segments[k]; ok || r.unindexed[k] {
+		return true
+	}
+	active, _ := r.activeKey(k.lane)
+	_, shared := r.view.bases[k]
+	if _, ok := r.stored.active[k.lane]; ok && (active == k || shared) {
+		return true
+	}
+	return active == k || r.strayed(k) != ""
+}
+
 // open finds the segment's file wherever it is by now.
 func (s *segment) open() error {
 	s.once.Do(func() {
@@ -60,36 +77,116 @@ func (s *segment) open() error {
 // locate looks where a segment may be, against the direction in which it moves,
 // and then once more where it may have gone meanwhile.
 func (s *segment) locate() error {
-	l := s.run.engine.layout
-	rotated, archived := l.Segment(s.key.lane, s.key.segment), l.Archive(s.key.lane, s.key.segment)
-	if st := s.run.view.lanes[s.key.lane]; st == nil || st.segment <= s.key.segment {
-		path := filepath.Join(l.Dir, s.run.lanePath(s.key.lane))
-		f, err := s.run.engine.files.get(path)
-		if err == nil && !exists(rotated) && !exists(archived) {
-			s.file = f
-			if st != nil && st.segment == s.key.segment {
-				s.base = st.base
-			}
+	l, k := s.run.engine.layout, s.key
+	active, base := s.run.activeKey(k.lane)
+	if active == k && s.take(l.Lane(k.lane), base) {
+		if !exists(l.Segment(k.lane, k.segment)) && !exists(l.Archive(k.lane, k.segment)) && s.same() {
 			return nil
 		}
-		if err == nil {
-			f.close() // it is the lane's next segment already
-		}
+		s.file.close() // it is the lane's next segment already, or another file
+		s.file = nil
 	}
-	f, err := s.run.engine.files.get(rotated)
-	if err == nil {
-		s.file = f
+	if s.take(l.Segment(k.lane, k.segment), 0) {
 		return nil
 	}
-	if f, err = s.run.engine.files.get(archived); err != nil {
-		return fmt.Errorf("reading lane %s, segment %d: %w", s.key.lane, s.key.segment, err)
+	f, err := s.run.engine.files.get(l.Archive(k.lane, k.segment))
+	if err == nil {
+		s.file = f
+		if s.packed, err = s.run.engine.decoder.Open(f, f.size); err != nil {
+			return fmt.Errorf("reading the archive %s: %w", f.path, err)
+		}
+		return nil
 	}
-	s.file = f
-	if s.packed, err = s.run.engine.decoder.Open(f, f.size); err != nil {
-		f.close()
-		return fmt.Errorf("reading the archive %s: %w", archived, err)
+	if base, shared := s.run.view.bases[k]; shared && s.take(l.Lane(k.lane), base) && s.same() {
+		return nil
 	}
-	return nil
+	if path := s.run.strayed(k); path != "" && s.take(path, 0) {
+		return nil
+	}
+	return fmt.Errorf("reading lane %s, segment %d: %w", k.lane, k.segment, err)
+}
+
+// take opens a file as the segment's.
+func (s *segment) take(path string, base int64) bool {
+	f, err := s.run.engine.files.get(path)
+	if err != nil {
+		return false
+	}
+	s.file, s.base = f, base
+	return true
+}
+
+// same tells whether the file ends, where it was taken in to, as the journal
+// says; longer entries are believed.
+func (s *segment) same() bool {
+	e := s.run.view.ends[s.key]
+	return e == nil || s.derived || e.end-e.from > maxProof || e.in(s.file, s.base)
+}
+
+// maxProof is how long an entry may be to be hashed when its file is opened.
+const maxProof = 64 << 10
+
+// in tells whether the last entry's lines stand in a file.
+func (e *segEnd) in(f io.ReaderAt, base int64) bool {
+	b := make([]byte, e.end-e.from)
+	if n, _ := f.ReadAt(b, base+e.from); n < len(b) || b[n-1] != '\n' {
+		return false
+	}
+	var tree merkle.Tree
+	for line := range bytes.Lines(b) {
+		tree.Add(merkle.LeafHash(line[:len(line)-1]))
+	}
+	root := tree.Root()
+	return root.String() == string(e.root[:])
+}
+
+// strayed finds the file of a segment that was renamed by somebody else, and
+// is not brought home yet: beside the lane, or under a lane's name that no
+// entry knows. What it holds must be what was taken in.
+func (r *run) strayed(k segKey) string {
+	e := r.view.ends[k]
+	if e == nil || layout.Owned(k.lane) || e.end-e.from > longEntry {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if path, known := r.strays[k]; known {
+		return path
+	}
+	r.strays[k] = ""
+	for _, path := range r.strangers(k.lane) {
+		f, _, err := openRegular(path)
+		if err != nil {
+			continue
+		}
+		ok := e.in(f, 0)
+		_ = f.Close() // read only
+		if ok {
+			r.strays[k] = path
+			break
+		}
+	}
+	return r.strays[k]
+}
+
+// strangers are the files that a lane's segment may have become.
+func (r *run) strangers(lane string) []string {
+	path := r.engine.layout.Lane(lane)
+	dir, base := filepath.Split(path)
+	des, _ := os.ReadDir(dir) // none, if it is gone
+	var all []string
+	for _, d := range des {
+		if strings.HasPrefix(d.Name(), base) && d.Name() != base && d.Type().IsRegular() {
+			all = append(all, dir+d.Name())
+		}
+	}
+	for name, f := range r.stored.active {
+		if st := r.view.lanes[name]; st == nil || st.segment == 0 {
+			all = append(all, f.path)
+		}
+	}
+	sort.Strings(all)
+	return all[:min(len(all), 1000)]
 }
 
 func exists(path string) bool {
@@ -133,11 +230,14 @@ func (s *segment) ReadAt(p []byte, off int64) (int, error) {
 // missing tells, once, that journaled bytes of the segment cannot be read.
 func (s *segment) missing(from, to int64, err error) {
 	s.lost.Do(func() {
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errReplaced) {
-			kind := "destroyed"
-			if errors.Is(err, fs.ErrNotExist) {
-				kind = "missing"
-			}
+		kind := ""
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			kind = "missing"
+		case err == nil, errors.Is(err, io.EOF), errors.Is(err, errReplaced):
+			kind = "destroyed"
+		}
+		if kind != "" {
 			s.run.hole(Hole{Kind: kind, Lane: s.key.lane, Segment: s.key.segment, From: from, To: to, Detail: "the journal names these bytes and they are not there"})
 			return
 		}

@@ -16,20 +16,20 @@ var errNotRegular = errors.New("not a regular file") //nolint: a sentinel, never
 // stored is what stands on the board beside journal and archives.
 type stored struct {
 	active   map[string]activeFile // by lane
-	segments map[segKey]string     // paths of rotated segments
+	segments map[segKey]activeFile // rotated, not archived yet
 	last     map[string]uint64     // the highest of them, by lane
 }
 
-// activeFile is a lane's file as it was listed.
+// activeFile is a file as it was listed.
 type activeFile struct {
-	rel  string
+	path string
 	size int64
 }
 
 // listBoard walks lanes, then segments; archives come after. That is the direction
 // in which a segment moves, so that none is missed on its way.
 func listBoard(l layout.Layout) (*stored, error) {
-	s := &stored{active: map[string]activeFile{}, segments: map[segKey]string{}, last: map[string]uint64{}}
+	s := &stored{active: map[string]activeFile{}, segments: map[segKey]activeFile{}, last: map[string]uint64{}}
 	err := l.Lanes(func(lane, rel string, e fs.DirEntry) error {
 		if !e.Type().IsRegular() {
 			return nil
@@ -38,7 +38,7 @@ func listBoard(l layout.Layout) (*stored, error) {
 		if err != nil {
 			return nil // it went meanwhile
 		}
-		s.active[lane] = activeFile{rel, fi.Size()}
+		s.active[lane] = activeFile{filepath.Join(l.Dir, rel), fi.Size()}
 		return nil
 	})
 	if err != nil {
@@ -58,7 +58,11 @@ func (s *stored) walkSegments(root string) error {
 			return nil
 		}
 		lane, _ := filepath.Rel(root, filepath.Dir(path))
-		s.segments[segKey{lane, n}] = path
+		fi, err := e.Info()
+		if err != nil || !fi.Mode().IsRegular() {
+			return nil
+		}
+		s.segments[segKey{lane, n}] = activeFile{path, fi.Size()}
 		s.last[lane] = max(s.last[lane], n)
 		return nil
 	})

@@ -19,19 +19,23 @@ type laneState struct {
 	segment uint64 // the active one; 0: no entry names the lane
 	base    int64  // where in the lane's file it begins
 	end     int64  // how far it was taken in
-	path    string // board-relative, where the file was moved
+}
+
+// segEnd is how far a segment was taken in, and the last entry that did.
+type segEnd struct {
+	segment uint64
+	from    int64
+	end     int64
+	lines   int64
+	root    [64]byte // hex
 }
 
 // laneDigest is what one block says of a lane.
 type laneDigest struct {
-	lo, hi   uint64 // segments with lines; 0: none
-	segment  uint64
-	base     int64
-	end      int64
-	path     string
-	hasPath  bool
-	rebased  bool
-	mentions bool
+	segs    []segEnd // that it has lines of
+	segment uint64   // the active one at the block's end
+	base    int64
+	fresh   bool // it began in this block
 }
 
 // view is the journal read once: the state of every lane at its end, and which
@@ -48,20 +52,23 @@ type view struct {
 	// their bytes may not be there yet.
 	unsettled uint64
 	tail      []derived
+	ends      map[segKey]*segEnd
+	bases     map[segKey]int64 // where in the lane's file segments begin that share it
 	entries   int64
 	bad       []Damage
 }
 
 // derived is where an entry's bytes stand.
 type derived struct {
-	key segKey
-	seq uint64
-	to  int64
+	key  segKey
+	seq  uint64
+	from int64
+	to   int64
 }
 
 // readView reads the journal on all cores.
 func readView(log *jlog, workers int) *view {
-	v := &view{log: log, lanes: map[string]*laneState{}, bad: log.bad}
+	v := &view{log: log, lanes: map[string]*laneState{}, ends: map[segKey]*segEnd{}, bases: map[segKey]int64{}, bad: log.bad}
 	next := make(chan *block)
 	var wg sync.WaitGroup
 	for range min(workers, len(log.blocks)) {
@@ -112,7 +119,7 @@ func (b *block) digest(buf []byte) []byte {
 		if e.kind == journal.Input {
 			b.settle(e.seq)
 		} else {
-			b.tail = append(b.tail, derived{segKey{string(e.lane), e.segment}, e.seq, e.to})
+			b.tail = append(b.tail, derived{segKey{string(e.lane), e.segment}, e.seq, e.from, e.to})
 		}
 		if lane == nil || string(name) != string(e.lane) {
 			lane, name = b.lane(e.lane), e.lane
@@ -134,16 +141,22 @@ func (b *block) lane(name []byte) *laneDigest {
 }
 
 func (d *laneDigest) lines(e *entry) {
-	if d.lo == 0 {
-		d.lo = e.segment
+	var s *segEnd
+	for i := len(d.segs) - 1; i >= 0 && s == nil; i-- {
+		if d.segs[i].segment == e.segment {
+			s = &d.segs[i]
+		}
 	}
-	d.lo, d.hi = min(d.lo, e.segment), max(d.hi, e.segment)
-	switch {
-	case e.segment > d.segment:
-		d.segment, d.end, d.base, d.rebased = e.segment, e.to, 0, d.mentions
-		d.mentions = true
-	case e.segment == d.segment:
-		d.end = max(d.end, e.to)
+	if s == nil {
+		d.segs = append(d.segs, segEnd{segment: e.segment})
+		s = &d.segs[len(d.segs)-1]
+	}
+	if e.to > s.end {
+		s.from, s.end, s.lines = e.from, e.to, e.lines
+		copy(s.root[:], e.root)
+	}
+	if e.segment > d.segment {
+		d.segment, d.base, d.fresh = e.segment, 0, d.segment > 0
 	}
 }
 
@@ -158,17 +171,27 @@ func (b *block) other(e *journal.Entry) {
 	b.settle(e.Seq)
 	switch e.Kind {
 	case journal.Rotate:
-		d := b.lane([]byte(e.Lane))
-		d.segment, d.base, d.end, d.rebased, d.mentions = e.Next, e.Base, 0, true, true
-		d.path, d.hasPath = "", true
+		b.begin(e.Lane, e.Next, e.Base)
+		if e.Base != 0 {
+			b.notes = append(b.notes, *e)
+		}
 	case journal.Note:
-		if e.Note == "renamed" && e.Lane != "" && e.Path != "" {
-			d := b.lane([]byte(e.Lane))
-			d.path, d.hasPath = e.Path, true
+		switch {
+		case e.Next != 0:
+			b.begin(e.Lane, e.Next, 0)
+		case e.Note == "deleted":
+			b.begin(e.Lane, e.Segment+1, 0)
 		}
 		b.notes = append(b.notes, *e)
-	case journal.Open, journal.Cut:
+	case journal.Cut:
 		b.notes = append(b.notes, *e)
+	}
+}
+
+// begin notes that another segment is a lane's active one from here on.
+func (b *block) begin(lane string, segment uint64, base int64) {
+	if d := b.lane([]byte(lane)); segment > d.segment {
+		d.segment, d.base, d.fresh = segment, base, true
 	}
 }
 
@@ -185,9 +208,20 @@ func (v *view) merge(b *block) {
 			s = &laneState{name: name}
 			v.lanes[name] = s
 		}
-		s.take(d)
-		if d.lo > 0 {
-			b.spans = append(b.spans, laneSpan{s, d.lo, d.hi})
+		if d.segment > s.segment || d.segment == s.segment && d.fresh {
+			s.segment, s.base = d.segment, d.base
+		}
+		for i := range d.segs {
+			x := &d.segs[i]
+			b.spans = append(b.spans, laneSpan{s, x.segment})
+			if old := v.ends[segKey{name, x.segment}]; old == nil || old.end < x.end {
+				v.ends[segKey{name, x.segment}] = x
+			}
+		}
+		if e := v.ends[segKey{name, s.segment}]; e != nil {
+			s.end = e.end
+		} else {
+			s.end = 0
 		}
 	}
 	b.names = nil
@@ -196,6 +230,8 @@ func (v *view) merge(b *block) {
 		case journal.Cut:
 			v.epoch = n.PowerEpoch
 			v.cuts = append(v.cuts, n)
+		case journal.Rotate:
+			v.bases[segKey{n.Lane, n.Segment}], v.bases[segKey{n.Lane, n.Next}] = n.Base-n.To, n.Base
 		case journal.Note:
 			v.notes = append(v.notes, n)
 		}
@@ -206,18 +242,6 @@ func (v *view) merge(b *block) {
 	}
 	v.tail = append(v.tail, b.tail...)
 	b.tail = nil
-}
-
-func (s *laneState) take(d *laneDigest) {
-	if d.hasPath {
-		s.path = d.path
-	}
-	switch {
-	case d.segment > s.segment || d.segment == s.segment && d.rebased:
-		s.segment, s.base, s.end = d.segment, d.base, d.end
-	case d.segment == s.segment:
-		s.end = max(s.end, d.end)
-	}
 }
 
 // end is the place behind everything that the journal names.
