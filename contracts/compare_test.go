@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
+
+	"stigmergy/contracts/schema"
 )
 
 func TestCompare(t *testing.T) {
@@ -83,4 +87,50 @@ func TestBuiltinContractsEqualThemselves(t *testing.T) {
 			t.Errorf("%s: %v %v", topic.Name, changes, err)
 		}
 	}
+}
+
+// drawContract draws one of the contracts that differ in the ways people change
+// them; always with the same property names.
+func drawContract(t *rapid.T) string {
+	property := func(name string) string {
+		return `"` + name + `":` + rapid.SampledFrom([]string{`{"type":"string"}`, `{"type":["string","null"]}`, `{"type":"integer","minimum":1}`,
+			`{"type":"number"}`, `{"enum":["a","b"]}`, `{"enum":["b"]}`, `{"type":"integer","minimum":2,"maximum":9}`, `true`,
+			`{"type":"array","items":{"type":"integer"}}`, `{"type":"array","items":{"enum":[1]}}`, `{"$ref":"#/$defs/d"}`}).Draw(t, name)
+	}
+	return `{"$defs":{"d":` + rapid.SampledFrom([]string{`{"minLength":1}`, `{"minLength":2,"maxLength":3}`}).Draw(t, "d") +
+		`},"required":` + rapid.SampledFrom([]string{`[]`, `["a"]`, `["a","b"]`}).Draw(t, "required") +
+		`,"properties":{` + property("a") + `,` + property("b") + `}` +
+		rapid.SampledFrom([]string{``, `,"additionalProperties":false`, `,"maxProperties":2`, `,"additionalProperties":{"type":"null"}`}).Draw(t, "extra") + `}`
+}
+
+// What Compare says breaks no writer refuses nothing that was taken before, and
+// what breaks no reader takes nothing that was refused before.
+func TestCompareIsSound(t *testing.T) {
+	values := []string{`"a"`, `"b"`, `""`, `"abcd"`, `null`, `1`, `2`, `10`, `1.5`, `[]`, `[1]`, `[2]`, `["x"]`}
+	rapid.Check(t, func(t *rapid.T) {
+		old, now := drawContract(t), drawContract(t)
+		changes, err := Compare([]byte(old), []byte(now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writers, readers := false, false
+		for _, c := range changes {
+			writers = writers || c.Breaks == BreaksWriters || c.Breaks == BreaksBoth
+			readers = readers || c.Breaks == BreaksReaders || c.Breaks == BreaksBoth
+		}
+		a, err1 := schema.Compile([]byte(old))
+		b, err2 := schema.Compile([]byte(now))
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		v := rapid.SampledFrom(values)
+		for range 8 {
+			data := []byte(fmt.Sprintf(rapid.SampledFrom([]string{`{"a":%s,"b":%s,"c":%s}`, `{"a":%s,"b":%s}%.0s`, `{"a":%s}%.0s%.0s`, `{"b":%s,"c":%s}%.0s`}).Draw(t, "shape"),
+				v.Draw(t, "a"), v.Draw(t, "b"), v.Draw(t, "c")))
+			before, after := a.Check(data) == nil, b.Check(data) == nil
+			if before && !after && !writers || after && !before && !readers {
+				t.Fatalf("%s\n%s\nof %s: %v, then %v, and only %v", old, now, data, before, after, changes)
+			}
+		}
+	})
 }
