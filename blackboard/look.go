@@ -34,7 +34,7 @@ func (k *Kernel) found(ctx context.Context, f *lanes.Finding) error {
 	case lanes.Found:
 		return k.newFile(ctx, f)
 	case lanes.Grown:
-		return k.grown(t)
+		return k.grown(ctx, t)
 	case lanes.Truncated:
 		return k.truncated(ctx, f, t)
 	case lanes.Replaced:
@@ -105,22 +105,28 @@ func (k *Kernel) newFile(ctx context.Context, f *lanes.Finding) error {
 			return err
 		}
 	}
-	st := active
 	if f.Orphan {
-		st = draining
+		return k.late(ctx, k.tails.add(k.layout, k.set.Track(*f, f.Lane, next), draining))
 	}
-	k.tails.add(k.layout, k.set.Track(*f, f.Lane, next), st)
+	k.tails.add(k.layout, k.set.Track(*f, f.Lane, next), active)
 	return nil
 }
 
-func (k *Kernel) grown(t *tail) error {
+func (k *Kernel) grown(ctx context.Context, t *tail) error {
 	if t.stage == sealed { // late bytes behind a seal: the next free segment
-		fork := k.set.Fork(t.t, k.tails.next(t.lane))
-		k.tails.add(k.layout, fork, draining)
-		return nil
+		return k.late(ctx, k.tails.add(k.layout, k.set.Fork(t.t, k.tails.next(t.lane)), draining))
 	}
 	k.tails.dirty[t] = true
 	return nil
+}
+
+// late takes in late bytes and journals that their segment is over already, so
+// that it is sealed and archived like any other.
+func (k *Kernel) late(ctx context.Context, t *tail) error {
+	if err := k.drain(ctx, t); err != nil || t.t.Offset() == 0 {
+		return err
+	}
+	return k.note(ctx, "renamed", journal.Entry{Lane: t.lane, Segment: t.segment, To: t.t.Offset()})
 }
 
 // drain reads a tail to its end.
