@@ -123,7 +123,7 @@ func (k *Kernel) grown(ctx context.Context, t *tail) error {
 // late takes in late bytes and journals that their segment is over already, so
 // that it is sealed and archived like any other.
 func (k *Kernel) late(ctx context.Context, t *tail) error {
-	if err := k.drain(ctx, t); err != nil || t.t.Offset() == 0 {
+	if err := k.drain(ctx, t); err != nil {
 		return err
 	}
 	return k.note(ctx, "renamed", journal.Entry{Lane: t.lane, Segment: t.segment, To: t.t.Offset()})
