@@ -149,3 +149,20 @@ func TestPointersAreEscaped(t *testing.T) {
 		t.Errorf("%s leads to %+v", at, v.At(at))
 	}
 }
+
+func TestNamesThatStandTwice(t *testing.T) {
+	for _, n := range []int{1, 2, 31, 32, 33, 34, 100} {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "\"x-%d\":%d,", i, i)
+		}
+		if _, err := Compile([]byte("{" + b.String() + `"title":""}`)); err != nil {
+			t.Errorf("%d members: %v", n, err)
+		}
+		for _, again := range []int{0, n / 2, n - 1} {
+			if _, err := Compile(fmt.Appendf(nil, "{%s\n\"x-%d\":0}", b.String(), again)); err == nil || !strings.Contains(err.Error(), "line 2, column 1: ") {
+				t.Errorf("%d members, x-%d again: %v", n, again, err)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -138,16 +139,11 @@ func ParseText(text []byte) (*Value, error) {
 	}
 	body := bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	skipped := len(text) - len(body)
-	var raw json.RawMessage
-	if err := json.Unmarshal(body, &raw); err != nil {
-		at := skipped
-		if s, ok := err.(*json.SyntaxError); ok {
-			at += max(0, int(s.Offset)-1)
-		}
-		return nil, faultAt(text, at, "", "not JSON: "+err.Error())
+	if !json.Valid(body) {
+		return nil, syntaxFault(text, body)
 	}
-	if i := invalidUTF8(text); i >= 0 {
-		return nil, faultAt(text, i, "", "not UTF-8")
+	if !utf8.Valid(text) {
+		return nil, faultAt(text, invalidUTF8(text), "", "not UTF-8")
 	}
 	p := parser{text: text, i: skipped}
 	v := p.value(0)
@@ -157,15 +153,28 @@ func ParseText(text []byte) (*Value, error) {
 	return v, nil
 }
 
-func invalidUTF8(b []byte) int {
-	for i := 0; i < len(b); {
+// syntaxFault asks the decoder what is wrong, and where.
+func syntaxFault(text, body []byte) error {
+	at := len(text) - len(body)
+	var raw json.RawMessage
+	err := json.Unmarshal(body, &raw)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		at += max(0, int(syntax.Offset)-1)
+	}
+	return faultAt(text, at, "", fmt.Sprintf("not JSON: %v", err))
+}
+
+// invalidUTF8 is where b stops being UTF-8.
+func invalidUTF8(b []byte) (i int) {
+	for i < len(b) {
 		r, n := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && n == 1 {
-			return i
+			break
 		}
 		i += n
 	}
-	return -1
+	return i
 }
 
 // parser walks a text that is known to be valid JSON.
@@ -202,14 +211,22 @@ func (p *parser) value(depth int) *Value {
 }
 
 func (p *parser) object(v *Value, depth int) {
-	seen := map[string]bool{}
+	var seen map[string]bool // of many members: comparing each is slow then
 	for p.next('}') {
 		at := p.i
 		name := p.str()
-		if seen[name] && p.fault == nil {
+		if (seen[name] || seen == nil && v.Get(name) != nil) && p.fault == nil {
 			p.fault = faultAt(p.text, at, "", fmt.Sprintf("%q stands twice", name))
 		}
-		seen[name] = true
+		if len(v.Members) == 32 {
+			seen = map[string]bool{}
+			for _, m := range v.Members {
+				seen[m.Name] = true
+			}
+		}
+		if seen != nil {
+			seen[name] = true
+		}
 		p.i = skipSpace(p.text, p.i) + 1 // the colon
 		v.Members = append(v.Members, Member{name, p.value(depth + 1)})
 	}
