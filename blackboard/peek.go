@@ -2,8 +2,6 @@ package blackboard
 
 import (
 	"sort"
-	"strconv"
-	"strings"
 
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
@@ -69,18 +67,8 @@ func (s *Standing) load(st *loaded) journal.Cursor {
 		}
 		s.Lanes[t.Lane] = &LaneStanding{Lane: t.Lane, Segment: t.Segment, Offset: max(t.Offset, t.Mark.Offset), Last: t.Last}
 	}
-	const heads = "k/head/"
-	for key, value := range st.keys {
-		lane, ok := strings.CutPrefix(key, heads)
-		if !ok {
-			continue
-		}
-		seg, off, _ := strings.Cut(string(value), " ")
-		n, err1 := strconv.ParseUint(seg, 10, 64)
-		o, err2 := strconv.ParseInt(off, 10, 64)
-		if err1 == nil && err2 == nil {
-			s.Lanes[lane] = &LaneStanding{Lane: lane, Segment: n, Offset: o}
-		}
+	for lane, h := range st.header.Owned {
+		s.Lanes[lane] = &LaneStanding{Lane: lane, Segment: h.Segment, Offset: h.Offset}
 	}
 	return st.header.Cursor
 }

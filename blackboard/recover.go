@@ -394,13 +394,13 @@ func (r *recovery) publishRest(ctx context.Context) error {
 // bytes missing before it were destroyed.
 func (r *recovery) owned(ctx context.Context) error {
 	k := r.k
-	type head struct {
+	type end struct {
 		lane string
 		seg  uint64
 		off  int64
 	}
-	var heads []head
-	k.fold.Heads(func(lane string, seg uint64, off int64) { heads = append(heads, head{lane, seg, off}) })
+	var heads []end
+	k.fold.Heads(func(lane string, seg uint64, off int64) { heads = append(heads, end{lane, seg, off}) })
 	for _, h := range heads {
 		fi, err := os.Lstat(k.layout.Lane(h.lane))
 		if missing(err) && h.off == 0 || err == nil && fi.Mode().IsRegular() && fi.Size() == h.off {

@@ -3,6 +3,7 @@ package blackboard
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"sort"
 	"sync"
 
 	"stigmergy/blackboard/journal"
@@ -108,9 +109,12 @@ func (k *Kernel) header() snapHeader {
 		Config: k.force, Seq: k.journal.Next(), ElapsedMS: last.ElapsedMS, PowerEpoch: k.epoch,
 		Cursor: k.journal.End(), Last: entrySum(&last), Lanes: k.tails.last, UIDs: k.tails.uids,
 	}
+	h.Owned = map[string]head{}
+	k.fold.Heads(func(lane string, segment uint64, offset int64) { h.Owned[lane] = head{segment, offset} })
 	for key := range k.told {
 		h.Told = append(h.Told, key)
 	}
+	sort.Strings(h.Told)
 	return h
 }
 

@@ -46,8 +46,15 @@ type snapHeader struct {
 	Since      uint64         `json:"since,omitempty"`
 
 	Lanes map[string]uint64 `json:"lanes,omitempty"` // highest segment given
+	Owned map[string]head   `json:"owned,omitempty"` // where owned lanes end
 	UIDs  map[string]uint32 `json:"uids,omitempty"`
 	Told  []string          `json:"told,omitempty"` // facts not to be told again
+}
+
+// head is where the next byte of an owned lane goes.
+type head struct {
+	Segment uint64 `json:"segment"`
+	Offset  int64  `json:"offset"`
 }
 
 type snapLine struct {
