@@ -153,6 +153,19 @@ func TestIDTime(t *testing.T) {
 	}
 }
 
+func TestCrockford(t *testing.T) {
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	for c := range 256 {
+		want := strings.IndexByte(digits, byte(c))
+		if 'a' <= c && c <= 'z' {
+			want = strings.IndexByte(digits, byte(c-'a'+'A'))
+		}
+		if got := crockford(byte(c)); got != want {
+			t.Errorf("%q: %d instead of %d", rune(c), got, want)
+		}
+	}
+}
+
 // TestIDsByTime finds ids that hold their time without indexing them.
 func TestIDsByTime(t *testing.T) {
 	reg, checker := testContracts(t)

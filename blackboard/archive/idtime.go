@@ -70,14 +70,22 @@ func ulidTime(id []byte) (ms int64, ok bool) {
 
 // crockford is the value of a digit: 0-9 and A-Z without I, L, O and U.
 func crockford(c byte) int {
-	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	if 'a' <= c && c <= 'z' {
 		c -= 'a' - 'A'
 	}
-	for i := range len(digits) {
-		if digits[i] == c {
-			return i
-		}
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'A' <= c && c <= 'H':
+		return int(c-'A') + 10
+	case c == 'J' || c == 'K':
+		return int(c-'J') + 18
+	case c == 'M' || c == 'N':
+		return int(c-'M') + 20
+	case 'P' <= c && c <= 'T':
+		return int(c-'P') + 22
+	case 'V' <= c && c <= 'Z':
+		return int(c-'V') + 27
 	}
 	return -1
 }

@@ -31,9 +31,7 @@ func startPool(enc *encoder, out *output, workers int, low bool) *pool {
 	for range workers {
 		p.wg.Go(func() {
 			if low {
-				// The thread ends with the goroutine, which never lets go of it.
-				runtime.LockOSThread()
-				lowerPriority()
+				lowerGoroutine()
 			}
 			for j := range p.work {
 				j.out = enc.frame(j.out[:0], j.raw)
@@ -42,6 +40,28 @@ func startPool(enc *encoder, out *output, workers int, low bool) *pool {
 		})
 	}
 	return p
+}
+
+// lowerGoroutine gives the calling goroutine a thread of the lowest priority,
+// which ends with it.
+func lowerGoroutine() {
+	runtime.LockOSThread()
+	lowerPriority()
+}
+
+// atPriority calls fn, when low in a thread of the lowest priority.
+func atPriority(low bool, fn func()) {
+	if !low {
+		fn()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lowerGoroutine()
+		fn()
+	}()
+	<-done
 }
 
 // take gives an empty job, when need be after the oldest one is written.

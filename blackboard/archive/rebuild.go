@@ -36,7 +36,8 @@ func Rebuild(req RebuildRequest) (Written, error) {
 	if err != nil {
 		return Written{}, fmt.Errorf("rebuilding an index: %w", err)
 	}
-	w, err := req.rebuild(f, fi.Size())
+	var w Written
+	atPriority(req.Write.Low, func() { w, err = req.rebuild(f, fi.Size()) })
 	if err != nil {
 		return Written{}, fmt.Errorf("rebuilding the index of %s: %w", req.Path, err)
 	}

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ type StoreRequest struct {
 	Write  WriteOptions
 	Seal   Seal // what the segment is known to be
 	Disk   *durable.Disk
+	// Context ends the work before its end; nil: nothing does.
+	Context context.Context
 }
 
 // Store compresses a segment beside its final name, syncs it, reads it back and
@@ -30,7 +33,12 @@ type StoreRequest struct {
 //
 // When it returns without error the segment may be deleted. An archive that
 // stands there already and holds against the seal is kept as it is.
-func Store(req StoreRequest) (Written, error) {
+func Store(req StoreRequest) (w Written, err error) {
+	atPriority(req.Write.Low, func() { w, err = req.store() })
+	return w, err
+}
+
+func (req *StoreRequest) store() (Written, error) {
 	if w, ok := req.stands(); ok {
 		return w, req.Disk.SyncDir(filepath.Dir(req.Path))
 	}
@@ -41,13 +49,26 @@ func Store(req StoreRequest) (Written, error) {
 	defer raw.Close()
 	var w Written
 	err = replace(req.Path, req.Disk, func(out io.Writer) (err error) {
-		w, err = Write(out, raw, req.Source, req.Write)
+		w, err = Write(out, stoppable{raw, req.Context}, req.Source, req.Write)
 		return err
 	}, func(tmp string) error { return checkStored(tmp, &req.Seal) })
 	if err != nil {
 		return Written{}, fmt.Errorf("archiving %s: %w", req.Raw, err)
 	}
 	return w, nil
+}
+
+// stoppable reads until its context ends.
+type stoppable struct {
+	r   io.Reader
+	ctx context.Context
+}
+
+func (s stoppable) Read(b []byte) (int, error) {
+	if s.ctx != nil && s.ctx.Err() != nil {
+		return 0, s.ctx.Err()
+	}
+	return s.r.Read(b)
 }
 
 func checkStored(path string, seal *Seal) error {

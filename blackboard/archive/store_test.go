@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -144,6 +145,20 @@ func TestStoreFailsWhole(t *testing.T) {
 		if _, err := Store(req); err != nil {
 			t.Errorf("step %d: the next try: %v", step, err)
 		}
+	}
+}
+
+// TestStoreStops: work that is not wanted any more leaves nothing.
+func TestStoreStops(t *testing.T) {
+	req, _ := stored(t, 300)
+	ctx, cancel := context.WithCancel(t.Context())
+	req.Context = ctx
+	cancel()
+	if _, err := Store(req); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if got := names(t, filepath.Dir(req.Path)); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
 	}
 }
 
