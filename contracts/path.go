@@ -81,8 +81,8 @@ func (e *Event) first(keys []string) (v Value) {
 // attribute that Envelope knows (missing ones have the values the board gives
 // them: specversion, id, source, time, data) or any other member of the line's
 // object, else a member of data. Through an array the rest of the path is looked
-// up in every element; an array at the path's end is given whole and then element
-// by element. Of a key that stands twice in an object the last counts, as
+// up in every element, also of arrays in it; an array at the path's end is given
+// whole and then element by element. Of a key that stands twice in an object the last counts, as
 // for most readers of JSON.
 func (e *Event) Each(path Path, fn func(Value) bool) { e.each(path.keys, fn) }
 
@@ -103,21 +103,38 @@ func (e *Event) each(keys []string, fn func(Value) bool) {
 	eachAt(ValueOf(e.Data()), keys, fn)
 }
 
-// eachAt looks keys up from v on. It recurses once for each level of nesting,
-// which Scan has bounded.
+// eachAt looks keys up from v on. It recurses once for each key; each level reads
+// its value once, however deeply arrays stand in arrays.
 func eachAt(v Value, keys []string, fn func(Value) bool) bool {
 	switch {
 	case v.Kind == Array:
 		if len(keys) == 0 && !fn(v) {
 			return false
 		}
-		return Elements(v.Raw, func(el Value) bool { return eachAt(el, keys, fn) })
+		return leaves(v.Raw, func(el Value) bool { return eachAt(el, keys, fn) })
 	case v.Kind == Absent:
 		return true
 	case len(keys) == 0:
 		return fn(v)
 	case v.Kind == Object:
 		return eachAt(member(v.Raw, 0, keys[0]), keys[1:], fn)
+	}
+	return true
+}
+
+// leaves gives the elements of an array, and in place of an array among them that
+// one's elements, until fn returns false.
+func leaves(array []byte, fn func(v Value) bool) bool {
+	for c, i := peek(array, 0); c != 0; c, i = peek(array, i) {
+		if c == '[' || c == ']' || c == ',' {
+			i++
+			continue
+		}
+		end, _ := scanValue(array, i)
+		if end < 0 || !fn(ValueOf(array[i:end:end])) {
+			return false
+		}
+		i = end
 	}
 	return true
 }
