@@ -126,17 +126,16 @@ for a in 1 2 3; do
 	beats $a | agent "agents/beat-$a" &
 	pids="$pids $!"
 done
-(
-	# The seventh writes ten lines and dies in the eleventh.
-	torn='{"type":"build.step","data":{"step":"link","out'
+# The seventh writes ten lines and dies in the eleventh.
+sh -c '
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		line="{\"type\":\"build.step\",\"data\":{\"n\":$n}}"
-		printf '%s\n' "$line" >>"$board/builder.jsonl"
-		printf '%s\n' "$line" >>"$tmp/truth/good/builder.jsonl"
+		printf "%s\n" "$line" >>"$1"
+		printf "%s\n" "$line" >>"$2"
 	done
-	printf '%s' "$torn" >>"$board/builder.jsonl"
-	sh -c 'kill -9 $PPID'
-) 2>/dev/null &
+	printf "%s" "{\"type\":\"build.step\",\"data\":{\"step\":\"link\",\"out" >>"$1"
+	kill -9 $$
+' sh "$board/builder.jsonl" "$tmp/truth/good/builder.jsonl" 2>/dev/null &
 builder=$!
 sleep 0.4
 crash
@@ -174,9 +173,9 @@ for f in agents_git agents_tests agents_processes; do
 	same "query --lane $lane is its source, byte for byte" "$(s query --lane "$lane" | cmp - "$tmp/truth/good/$f.jsonl" >/dev/null && echo yes || echo no)" yes
 done
 say "history on disk"
-s archive ls
-s archive check && echo "   every archive is whole" || failed=1
-s replay || failed=1
+s archive ls -o table
+s archive check -o table >/dev/null && echo "   every archive is whole" || failed=1
+s replay -o text || failed=1
 if command -v zstd >/dev/null; then
 	say "an oracle that shares no code with the product"
 	go run ./scripts/oracle/cmd/oracle check --quiet --handlers board,audit --truth "$tmp/truth" "$board" || failed=1

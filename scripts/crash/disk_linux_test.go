@@ -65,12 +65,10 @@ func TestFullDisk(t *testing.T) {
 		b.write("good", fmt.Sprintf("agents/%d", i), notes(fmt.Sprintf("w%d", i), 2, 3, 50)...)
 	}
 	b.until("the daemon says that the disk is full", func() bool {
-		r := b.run(nil, "status", "-C", b.dir, "-o", "json")
-		log, _ := os.ReadFile(filepath.Join(b.dir, ".stigmergy/log/daemon.log"))
-		return strings.Contains(r.out+r.err+string(log), syscall.ENOSPC.Error()) || strings.Contains(r.out, "ENOSPC")
+		return strings.Contains(d.said.String(), syscall.ENOSPC.Error())
 	})
 	b.must(os.Remove(filler))
-	b.until("the daemon goes on by itself", func() bool { return b.clean() })
+	b.until("the daemon goes on by itself", func() bool { return b.clean() }, &d.said)
 	if code := d.stop(); code != 143 {
 		t.Fatalf("the daemon drained with exit %d:\n%s", code, d.said.String())
 	}
@@ -84,7 +82,7 @@ func (b *board) clean() bool {
 }
 
 // until looks again and again, until it is so.
-func (b *board) until(what string, so func() bool) {
+func (b *board) until(what string, so func() bool, said ...fmt.Stringer) {
 	b.t.Helper()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -93,7 +91,8 @@ func (b *board) until(what string, so func() bool) {
 		select {
 		case <-again.C:
 		case <-end:
-			b.t.Fatalf("it never came that %s", what)
+			found, _, err := oracle.Check(b.dir, b.opt)
+			b.t.Fatalf("it never came that %s: %v %v %v", what, found[:min(len(found), 5)], err, said)
 		}
 	}
 }

@@ -86,6 +86,17 @@ func (d *disk) again() {
 	d.mount()
 }
 
+// boot lets the binary see the boot id of the nth boot: a machine whose power
+// went has another one, and a test does not reboot. The file is mounted over
+// the kernel's in a mount namespace of the process's own.
+func (b *board) boot(n int) {
+	b.t.Helper()
+	id := filepath.Join(b.truth, "boot_id")
+	b.must(os.WriteFile(id, fmt.Appendf(nil, "00000000-0000-4000-8000-%012d\n", n), 0o644))
+	b.under = []string{"unshare", "--mount", "--propagation", "private", "sh", "-c",
+		"mount --bind " + id + " /proc/sys/kernel/random/boot_id && exec \"$@\"", "sh"}
+}
+
 // writeSynced appends lines, until the disk is gone, that are acknowledged by
 // fsync only; what was not synced by then may be there or not.
 func (b *board) writeSynced(lane string, first int) {
@@ -127,12 +138,14 @@ func TestPower(t *testing.T) {
 				d := newDisk(t, fs)
 				b := newBoard(t, d.at, "16KiB", "durability: "+durability)
 				b.must(exec.Command("sync", "-f", d.at).Run())
+				b.boot(1)
 				rnd := rand.New(rand.NewPCG(*seed, 1))
 				for i := range cuts {
 					run := b.start()
 					powerCut(d, b, rnd, i)
 					run.kill()
 					d.again()
+					b.boot(i + 2)
 					b.judge(fmt.Sprintf("cut %d (seed %d)", i+1, *seed))
 				}
 			})
@@ -182,12 +195,14 @@ func powerLie(t *testing.T, round int) string {
 	b := newBoard(t, d.at, "4KiB")
 	b.write("good", "agents/0", notes("w", 1, 100, 100)...)
 	b.must(exec.Command("sync", "-f", d.at).Run())
+	b.boot(1)
 	lie := []string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync,syncfs,sync", "-e", "inject=fsync,fdatasync,syncfs,sync:retval=0"}
 	for range 2 + round%3 {
-		b.exec(nil, "strace", append(lie, binaries.stigmergy, "up", "--once", "-C", b.dir)...)
+		b.exec(nil, "strace", append(append(lie, b.under...), binaries.stigmergy, "up", "--once", "-C", b.dir)...)
 	}
 	d.cut(logFlush)
 	d.again()
+	b.boot(2)
 	if r := b.once(); r.code != 0 {
 		return r.String()
 	}

@@ -21,18 +21,18 @@ import (
 // lost, nothing is twice, a replay is exact, and what was derived is what an
 // undisturbed daemon derives.
 func TestWriters(t *testing.T) {
-	writers, lines, lanes := 40, 60, 4
+	writers, lines, lanes, segment := 40, 60, 4, "32KiB"
 	if *full {
-		writers, lines, lanes = 200, 500, 20
+		writers, lines, lanes, segment = 200, 500, 20, "256KiB"
 	}
 	jobs := plan(writers, lines, lanes)
-	b := newBoard(t, t.TempDir(), "256KiB")
+	b := newBoard(t, t.TempDir(), segment)
 	kills := b.disturbed(jobs)
 	sum := b.judge("after the storm")
 	if want := int64(writers * lines); sum.Truth < want {
 		t.Fatalf("the oracle compared %d lines, %d were written", sum.Truth, want)
 	}
-	calm := newBoard(t, t.TempDir(), "256KiB")
+	calm := newBoard(t, t.TempDir(), segment)
 	for _, j := range jobs {
 		calm.write("good", j.lane, notes(j.writer, j.first, j.count, pad)...)
 		calm.bad(j)
