@@ -80,7 +80,8 @@ func (b *board) packJournal() {
 		var out bytes.Buffer
 		_, err = archive.Write(&out, bytes.NewReader(raw), archive.Source{Lane: "journal", Segment: n}, archive.WriteOptions{FrameBytes: 4096})
 		b.must(err)
-		b.must(os.WriteFile(b.l.JournalSegment(n)+".zst", out.Bytes(), 0o644))
+		b.must(os.WriteFile(b.l.JournalSegment(n)+".tmp", out.Bytes(), 0o644))
+		b.must(os.Rename(b.l.JournalSegment(n)+".tmp", b.l.JournalSegment(n)+".zst"))
 		b.must(os.Remove(b.l.JournalSegment(n)))
 	}
 }
@@ -238,7 +239,8 @@ func (b *board) pack(name string, n uint64, opt archive.WriteOptions) {
 	b.must(err)
 	to := b.l.Archive(name, n)
 	b.must(os.MkdirAll(filepath.Dir(to), 0o755))
-	b.must(os.WriteFile(to, out.Bytes(), 0o644))
+	b.must(os.WriteFile(to+".tmp", out.Bytes(), 0o644))
+	b.must(os.Rename(to+".tmp", to))
 	b.must(os.Remove(from))
 }
 

@@ -19,6 +19,9 @@ type Options struct {
 	Rules func() (*contracts.Checker, *contracts.Policy, error)
 	// Daemon tells whether a daemon holds the board; nil: none does.
 	Daemon func() bool
+	// Watch makes what tells Follow that folders changed. Nil: it looks every
+	// quarter of a second.
+	Watch func() (Watcher, error)
 	// Workers is how many goroutines decode and search; 0: one a core.
 	Workers int
 	// Now is the clock: the time of lines that no entry names yet. Nil: the
@@ -45,7 +48,8 @@ type sizes struct {
 	batch int64 // of live segments, a longer entry excepted
 	chunk int64 // of pending lines
 	least int   // budget of one piece of work
-	sort  int   // how much is sorted in memory
+	poll  time.Duration
+	sort  int // how much is sorted in memory
 }
 
 // rules are what decides about lines that the daemon has not decided about.
@@ -69,7 +73,7 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 		opt.Daemon = func() bool { return false }
 	}
 	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
-		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20}}
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }

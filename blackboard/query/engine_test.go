@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +85,20 @@ func drawRequest(t *rapid.T, all []naiveEvent) (req Request, where []naiveFilter
 	return req, where, re
 }
 
+// sameLists tells the first difference.
+func sameLists(t *rapid.T, got, want []string) {
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Fatalf("%d is missing: %s\n(%d of %d)", i, want[i], len(got), len(want))
+		case i >= len(want):
+			t.Fatalf("%d should not be: %s\n(%d of %d)", i, got[i], len(got), len(want))
+		case got[i] != want[i]:
+			t.Fatalf("%d is %s\nshould be %s\n(%d, %d)", i, got[i], want[i], len(got), len(want))
+		}
+	}
+}
+
 func checkAnswer(t *rapid.T, e *Engine, req Request, want []naiveEvent) {
 	var got []string
 	res, err := e.Run(context.Background(), req, func(h *Hit) error {
@@ -99,18 +112,7 @@ func checkAnswer(t *rapid.T, e *Engine, req Request, want []naiveEvent) {
 	for _, ev := range want {
 		exp = append(exp, fmt.Sprintf("%s %d %d %v %s", ev.pos, ev.seq, ev.lineNo, ev.pending, ev.line))
 	}
-	if !slices.Equal(got, exp) {
-		for i := range max(len(got), len(exp)) {
-			switch {
-			case i >= len(got):
-				t.Fatalf("match %d is missing: %s\n(%d of %d)", i, exp[i], len(got), len(exp))
-			case i >= len(exp):
-				t.Fatalf("match %d should not be: %s\n(%d of %d)", i, got[i], len(got), len(exp))
-			case got[i] != exp[i]:
-				t.Fatalf("match %d is %s\nshould be %s\n(%d, %d)", i, got[i], exp[i], len(got), len(exp))
-			}
-		}
-	}
+	sameLists(t, got, exp)
 	if res.Matched != int64(len(exp)) || len(res.Damaged) != 0 {
 		t.Fatalf("result %+v, %d matched", res, len(exp))
 	}

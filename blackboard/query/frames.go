@@ -327,7 +327,7 @@ func (l *frameLines) recovered(h *hit) bool {
 	line := l.text[l.at:]
 	line = line[:bytes.IndexByte(line, '\n')]
 	h.flags |= flagRecovered
-	if rules, err := l.run.engine.rules(); err == nil {
+	if rules, err := l.run.rules(); err == nil {
 		if off, ok := rules.recover(line, l.seg.key.lane, nil, &l.w.check); ok {
 			h.off = off
 			return true

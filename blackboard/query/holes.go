@@ -70,7 +70,7 @@ func (r *run) refusedTopics() {
 
 // sub is another request to the same board as it was found.
 func (r *run) sub(req Request) *run {
-	q := &run{engine: r.engine, ctx: r.ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse, view: r.view, stored: r.stored,
+	q := &run{engine: r.engine, ctx: r.ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse, rules: r.rules, view: r.view, stored: r.stored,
 		archives: r.archives, indexed: r.indexed, unindexed: r.unindexed, board: r.board, stopAt: r.stopAt, now: r.now, end: r.end,
 		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, strays: map[segKey]string{}}
 	q.want = q.wanted()

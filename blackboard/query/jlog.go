@@ -18,6 +18,7 @@ type block struct {
 	seg   *jseg
 	off   int64 // in the file; of a compressed segment: unused
 	most  int64 // lines that begin within so many bytes
+	whole bool  // off is where a line begins
 	frame int   // of a compressed segment
 
 	n           int
@@ -29,7 +30,9 @@ type block struct {
 	unsettled   uint64    // the last of those
 	tail        []derived // what was derived behind that
 	bad         []Damage
+	begins      int64 // where its text begins in the file
 	size        int64 // of its text
+	config      bool  // settings or contracts changed
 }
 
 // laneSpan says that a block has lines of a segment.
@@ -126,6 +129,9 @@ func (b *block) read(buf []byte) ([]byte, error) {
 		return b.seg.arch.DecodeFrame(b.frame, buf)
 	}
 	from := max(0, b.off-1) // the byte before tells whether a line begins at off
+	if b.whole {
+		from = b.off
+	}
 	to := min(b.seg.size, b.off+b.most+journal.MaxLen+1)
 	if int64(cap(buf)) < to-from {
 		buf = make([]byte, b.most+journal.MaxLen+2)
@@ -137,7 +143,7 @@ func (b *block) read(buf []byte) ([]byte, error) {
 	}
 	buf = buf[:n]
 	start := 0
-	if b.off > 0 {
+	if b.off > from {
 		if start = bytes.IndexByte(buf, '\n') + 1; start == 0 {
 			return nil, nil
 		}
@@ -151,5 +157,6 @@ func (b *block) read(buf []byte) ([]byte, error) {
 	} else {
 		end = bytes.LastIndexByte(buf, '\n') + 1 // torn: not an entry yet
 	}
+	b.begins = from + int64(start)
 	return buf[start:max(start, end)], nil
 }

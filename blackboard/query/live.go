@@ -121,7 +121,7 @@ func (s *liveSource) entries(w *worker, b *block) ([]liveEntry, error) {
 	var seg *segment
 	var wanted bool
 	scanEntries(text, func(e *entry) {
-		if !e.carries() || e.seq < s.run.from.seq || e.seq >= s.run.stopAt {
+		if !e.carries() || e.seq < s.run.from.seq || e.seq >= s.run.stopAt || e.seq > b.last {
 			return
 		}
 		if seg == nil || seg.key.segment != e.segment || seg.key.lane != string(e.lane) {
@@ -238,7 +238,7 @@ func (r *run) liveVerdict(w *worker, seg *segment, seq uint64, off int64, rest [
 
 // checkLine decides about a line that the daemon has not decided about.
 func (r *run) checkLine(w *worker, lane string, line []byte, h *hit) bool {
-	rules, err := r.engine.rules()
+	rules, err := r.rules()
 	if err != nil {
 		r.damage(Damage{Path: r.engine.layout.Settings(), Err: err})
 		return false

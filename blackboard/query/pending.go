@@ -20,6 +20,7 @@ type pendingSource struct {
 	from int64 // in the segment
 	size int64 // of the segment
 	i    int64 // number of the chunk
+	end  int64 // behind the last line read
 }
 
 // pending are the segments whose files hold more than the journal names, by
@@ -99,7 +100,7 @@ func (s *pendingSource) take() (work, source) {
 func (s *pendingSource) read(w *worker, _ int) *result {
 	r := s.run
 	res := r.result()
-	rules, err := r.engine.rules()
+	rules, err := r.rules()
 	if err != nil {
 		r.damage(Damage{Path: r.engine.layout.Settings(), Err: err})
 		return res
@@ -109,6 +110,7 @@ func (s *pendingSource) read(w *worker, _ int) *result {
 		r.damage(Damage{Path: s.seg.key.lane, Offset: s.from, Err: err})
 		return res
 	}
+	s.end = from + int64(len(text))
 	r.stats.LiveBytes.Add(int64(len(text)))
 	st := stretch{seg: s.seg, base: from, text: text}
 	st.locate = func(off int, h *hit) bool {

@@ -3,8 +3,10 @@ package query
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"stigmergy/contracts"
 )
@@ -31,44 +33,51 @@ func (s *segment) refusedAt(off int64) refusal {
 	return refusal{}
 }
 
-// laneRefusals are read once for each lane that a candidate stands in.
+// laneRefusals are what the quarantine says of one lane's lines, as far as it
+// was read.
 type laneRefusals struct {
-	done chan struct{}
-	by   map[uint64][]refusal
+	mu    sync.Mutex
+	stale bool
+	read  map[uint64]int64 // how far, by segment of the quarantine's lane
+	by    map[uint64][]refusal
 }
 
+// refusals gives a lane's refused lines by segment. Nothing is opened for a
+// lane that never had one.
 func (r *run) refusals(lane string) map[uint64][]refusal {
 	r.mu.Lock()
 	x := r.refused[lane]
-	mine := x == nil
-	if mine {
-		x = &laneRefusals{done: make(chan struct{})}
+	if x == nil {
+		x = &laneRefusals{stale: true, read: map[uint64]int64{}, by: map[uint64][]refusal{}}
 		r.refused[lane] = x
 	}
 	r.mu.Unlock()
-	if mine {
-		x.by = r.readRefusals(lane)
-		close(x.done)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stale {
+		x.stale = false
+		r.readRefusals(lane, x)
 	}
-	<-x.done
 	return x.by
 }
 
-// readRefusals goes through the records of a lane's refused lines; nothing is
-// opened for a lane that never had one.
-func (r *run) readRefusals(lane string) map[uint64][]refusal {
-	by := map[uint64][]refusal{}
+// readRefusals goes through the records of a lane's refused lines.
+func (r *run) readRefusals(lane string, x *laneRefusals) {
 	for _, part := range r.partsOf("quarantine/" + lane) {
-		r.eachLine(part, func(line []byte) {
+		n := part.seg.key.segment
+		x.read[n] = r.eachLine(part, x.read[n], func(line []byte) {
 			if pos, rec, ok := readRefusal(line); ok && pos.Lane == lane {
-				by[pos.Segment] = append(by[pos.Segment], refusal{true, pos.Offset, rec})
+				x.by[pos.Segment] = append(x.by[pos.Segment], refusal{true, pos.Offset, rec})
 			}
 		})
 	}
-	for _, all := range by {
-		sort.Slice(all, func(i, j int) bool { return all[i].offset < all[j].offset })
+	for n, all := range x.by {
+		if !sort.SliceIsSorted(all, func(i, j int) bool { return all[i].offset < all[j].offset }) {
+			all = slices.Clone(all) // somebody may be looking
+			sort.Slice(all, func(i, j int) bool { return all[i].offset < all[j].offset })
+			x.by[n] = all
+		}
 	}
-	return by
 }
 
 // readRefusal reads where a refused line stands from its record.
@@ -126,11 +135,12 @@ func (r *run) partsOf(lane string) []part {
 	return parts
 }
 
-// eachLine calls fn for every ended line of a part, in bounded memory; a line
-// beyond that is passed over.
-func (r *run) eachLine(p part, fn func(line []byte)) {
+// eachLine calls fn for every ended line of a part from an offset on, in bounded
+// memory; a line beyond that is passed over. It returns where it ended.
+func (r *run) eachLine(p part, off int64, fn func(line []byte)) int64 {
 	buf := make([]byte, 0, 1<<20)
-	for off, skip := int64(0), false; p.end < 0 || off < p.end; {
+	skip := false
+	for p.end < 0 || off < p.end {
 		room := buf[len(buf):cap(buf)]
 		if p.end >= 0 {
 			room = room[:min(int64(len(room)), p.end-off)]
@@ -157,10 +167,11 @@ func (r *run) eachLine(p part, fn func(line []byte)) {
 			if err != nil && err != io.EOF || p.end >= 0 && off < p.end {
 				p.seg.missing(off, p.end, err)
 			}
-			return
+			break
 		}
 	}
+	return off - int64(len(buf))
 }
 
-// quarantined tells whether a lane is one of records of refused lines.
-func quarantined(lane string) bool { return strings.HasPrefix(lane, "quarantine/") }
+// cutQuarantine is the lane whose refused lines a lane keeps.
+func cutQuarantine(lane string) (string, bool) { return strings.CutPrefix(lane, "quarantine/") }

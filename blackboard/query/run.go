@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -39,6 +38,7 @@ type run struct {
 	matched   int64
 	texts     sync.Pool
 	newWork   func() *worker // nil: workers that collect hits
+	rules     func() (*rules, error)
 
 	mu       sync.Mutex // guards what follows
 	segments map[segKey]*segment
@@ -127,7 +127,7 @@ const maxDamaged = 1000
 
 // prepare reads the journal, lists the board and finds out what has to be read.
 func (e *Engine) prepare(ctx context.Context, req Request) (*run, error) {
-	r := &run{engine: e, ctx: ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse,
+	r := &run{engine: e, ctx: ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse, rules: e.rules,
 		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, indexed: map[segKey]bool{}, unindexed: map[segKey]bool{}, strays: map[segKey]string{}}
 	r.board, r.now = e.boardTag(), e.opt.Now().UnixNano()
 	log, err := openJournal(e.layout, e.decoder, e.sizes.block)
@@ -155,10 +155,18 @@ func (e *Engine) prepare(ctx context.Context, req Request) (*run, error) {
 
 func (r *run) close() {
 	r.view.log.close()
-	for _, s := range r.segments {
-		if s.file != nil {
-			s.file.close()
-		}
+	r.drop()
+}
+
+// drop closes the segments' files.
+func (r *run) drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, s := range r.segments {
+		s.mu.Lock()
+		s.forget()
+		s.mu.Unlock()
+		delete(r.segments, k)
 	}
 }
 
@@ -212,7 +220,7 @@ func (r *run) wantLane(lane string) bool {
 	defer r.mu.Unlock()
 	want, known := r.lanes[lane]
 	if !known {
-		of, q := strings.CutPrefix(lane, "quarantine/")
+		of, q := cutQuarantine(lane)
 		want = q == r.req.Quarantined && (r.req.Lane == "" || r.req.Lane == of) && (r.req.SkipLane == nil || !r.req.SkipLane(of))
 		r.lanes[lane] = want
 	}

@@ -24,15 +24,12 @@ type segment struct {
 	key     segKey
 	derived bool // an owned lane's
 
-	once   sync.Once
-	err    error // it cannot be read
-	file   *file
-	base   int64 // where the segment begins in the file
+	mu     sync.Mutex // guards what follows
+	file   *file      // nil: not opened yet
+	base   int64      // where the segment begins in the file
 	packed *archive.Reader
-
-	mu    sync.Mutex // guards what follows: the frame decoded last
-	frame int
-	raw   []byte
+	frame  int // the one decoded last
+	raw    []byte
 
 	lost sync.Once // its missing bytes were told
 }
@@ -55,23 +52,32 @@ func (r *run) present(k segKey) bool {
 		return true
 	}
 	active, _ := r.activeKey(k.lane)
-	_, shared := r.view.bases[k]
-	if _, ok := r.stored.active[k.lane]; ok && (active == k || shared) {
-		return true
-	}
-	return active == k || r.strayed(k) != ""
+	return active == k || r.proved(k, r.engine.layout.Lane(k.lane), r.view.bases[k]) || r.strayed(k) != ""
 }
 
-// open finds the segment's file wherever it is by now.
-func (s *segment) open() error {
-	s.once.Do(func() {
-		for range 3 {
-			if s.err = s.locate(); !errors.Is(s.err, fs.ErrNotExist) {
-				return
+// open finds the segment's file wherever it is by now. It is called with s.mu
+// held.
+func (s *segment) open() (err error) {
+	for tries := 0; s.file == nil && tries < 3; tries++ {
+		if err = s.locate(); err != nil {
+			s.forget()
+			if !errors.Is(err, fs.ErrNotExist) {
+				return err
 			}
 		}
-	})
-	return s.err
+	}
+	if s.file == nil {
+		return err
+	}
+	return nil
+}
+
+// forget closes the file, to be found again.
+func (s *segment) forget() {
+	if s.file != nil {
+		s.file.close()
+	}
+	s.file, s.packed, s.frame = nil, nil, -1
 }
 
 // locate looks where a segment may be, against the direction in which it moves,
@@ -83,8 +89,7 @@ func (s *segment) locate() error {
 		if !exists(l.Segment(k.lane, k.segment)) && !exists(l.Archive(k.lane, k.segment)) && s.same() {
 			return nil
 		}
-		s.file.close() // it is the lane's next segment already, or another file
-		s.file = nil
+		s.forget() // it is the lane's next segment already, or another file
 	}
 	if s.take(l.Segment(k.lane, k.segment), 0) {
 		return nil
@@ -97,8 +102,8 @@ func (s *segment) locate() error {
 		}
 		return nil
 	}
-	if base, shared := s.run.view.bases[k]; shared && s.take(l.Lane(k.lane), base) && s.same() {
-		return nil
+	if base := s.run.view.bases[k]; active != k && s.run.proved(k, l.Lane(k.lane), base) && s.take(l.Lane(k.lane), base) && s.same() {
+		return nil // it shares the lane's file, or is about to be renamed
 	}
 	if path := s.run.strayed(k); path != "" && s.take(path, 0) {
 		return nil
@@ -155,18 +160,26 @@ func (r *run) strayed(k segKey) string {
 	}
 	r.strays[k] = ""
 	for _, path := range r.strangers(k.lane) {
-		f, _, err := openRegular(path)
-		if err != nil {
-			continue
-		}
-		ok := e.in(f, 0)
-		_ = f.Close() // read only
-		if ok {
+		if r.proved(k, path, 0) {
 			r.strays[k] = path
 			break
 		}
 	}
 	return r.strays[k]
+}
+
+// proved tells whether a file holds what the segment's last entry took in.
+func (r *run) proved(k segKey, path string, base int64) bool {
+	e := r.view.ends[k]
+	if e == nil || e.end-e.from > longEntry {
+		return false
+	}
+	f, _, err := openRegular(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return e.in(f, base)
 }
 
 // strangers are the files that a lane's segment may have become.
@@ -194,16 +207,26 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// ReadAt reads bytes of the segment, by its own offsets.
+// ReadAt reads bytes of the segment, by its own offsets. A file that went
+// elsewhere since it was opened is looked for once more.
 func (s *segment) ReadAt(p []byte, off int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.readAt(p, off)
+	if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist) {
+		s.forget()
+		n, err = s.readAt(p, off)
+	}
+	return n, err
+}
+
+func (s *segment) readAt(p []byte, off int64) (int, error) {
 	if err := s.open(); err != nil {
 		return 0, err
 	}
 	if s.packed == nil {
 		return s.file.ReadAt(p, s.base+off)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	n := 0
 	for n < len(p) {
 		i := s.packed.FrameAt(off + int64(n))
@@ -241,10 +264,12 @@ func (s *segment) missing(from, to int64, err error) {
 			s.run.hole(Hole{Kind: kind, Lane: s.key.lane, Segment: s.key.segment, From: from, To: to, Detail: "the journal names these bytes and they are not there"})
 			return
 		}
+		s.mu.Lock()
 		path := s.key.lane
 		if s.file != nil {
 			path = s.file.path
 		}
+		s.mu.Unlock()
 		s.run.damage(Damage{Path: path, Offset: from, Err: err})
 	})
 }

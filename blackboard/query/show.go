@@ -116,7 +116,7 @@ func (r *run) showRefusal(s *Shown) {
 	}
 	want := s.Pos.String()
 	for _, p := range r.partsOf("quarantine/" + s.Pos.Lane) {
-		r.eachLine(p, func(line []byte) {
+		r.eachLine(p, 0, func(line []byte) {
 			if !bytes.Contains(line, []byte(want)) {
 				return
 			}

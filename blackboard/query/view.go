@@ -185,6 +185,8 @@ func (b *block) other(e *journal.Entry) {
 		b.notes = append(b.notes, *e)
 	case journal.Cut:
 		b.notes = append(b.notes, *e)
+	case journal.Config:
+		b.config = true
 	}
 }
 
