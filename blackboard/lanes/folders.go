@@ -98,9 +98,38 @@ func (r *round) folderIs(rel string, st stat, err error, entry bool) {
 			r.folderGone(rel)
 		}
 		r.folderCame(rel, st)
-	case entry || d.mtime != st.mtime || d.racy:
-		d.watched = d.watched && !entry
+	case entry:
+		// Its watch may have ended, by the folder's own rename; what happened in
+		// it since then went unheard.
+		d.watched = false
 		r.list(rel, d, st)
+		r.inside(rel)
+	case d.mtime != st.mtime || d.racy:
+		r.list(rel, d, st)
+	}
+}
+
+// inside looks at everything known in a folder.
+func (r *round) inside(rel string) {
+	s := r.s
+	prefix := rel + "/"
+	if rel == "." {
+		prefix = ""
+	}
+	for p := range s.at {
+		if strings.HasPrefix(p, prefix) {
+			r.add(p, false)
+		}
+	}
+	for p := range s.owned {
+		if strings.HasPrefix(p, prefix) {
+			r.add(p, false)
+		}
+	}
+	for p := range s.config {
+		if strings.HasPrefix(p, prefix) {
+			r.add(p, false)
+		}
 	}
 }
 
@@ -122,11 +151,10 @@ func (r *round) folderCame(rel string, st stat) {
 // folderGone forgets a folder and looks at all that was in it.
 func (r *round) folderGone(rel string) {
 	s := r.s
-	inside := func(p string) bool {
-		return p == rel || strings.HasPrefix(p, rel) && p[len(rel)] == '/'
-	}
+	r.inside(rel)
+	prefix := rel + "/"
 	for p, d := range s.folders.by {
-		if !inside(p) {
+		if p != rel && !strings.HasPrefix(p, prefix) {
 			continue
 		}
 		delete(s.folders.by, p)
@@ -138,24 +166,9 @@ func (r *round) folderGone(rel string) {
 			s.watch.remove(p)
 		}
 	}
-	for p := range s.at {
-		if inside(p) {
-			r.add(p, true)
-		}
-	}
 	for p := range s.said {
-		if p != rel && inside(p) {
+		if strings.HasPrefix(p, prefix) {
 			delete(s.said, p)
-		}
-	}
-	for p := range s.config {
-		if inside(p) {
-			r.add(p, true)
-		}
-	}
-	for p := range s.owned {
-		if inside(p) {
-			r.add(p, true)
 		}
 	}
 }

@@ -246,7 +246,7 @@ func (r *reader) replaced(f Finding) {
 	case Other:
 		r.say("replaced %s %s%s", key(f.Tail), f.Reason, lost(f))
 		r.track(f)
-		if !f.Reachable {
+		if !f.Reachable && f.Reason == Deleted {
 			r.drop(f.Tail)
 		}
 	}
@@ -299,10 +299,13 @@ func (r *reader) did() string {
 		fmt.Fprintln(&b, l)
 	}
 	for _, k := range keys(r.taken) {
-		fmt.Fprintf(&b, "%s = %s\n", k, contracts.EscapeLane(strings.ReplaceAll(string(r.taken[k]), "\n", "/")))
+		fmt.Fprintf(&b, "%s = %s\n", k, shorten(contracts.EscapeLane(strings.ReplaceAll(string(r.taken[k]), "\n", "/"))))
 	}
 	return b.String()
 }
+
+// shorten keeps padding out of what is printed.
+func shorten(s string) string { return strings.ReplaceAll(s, strings.Repeat("-", 3000), "~") }
 
 // board is file operations in a reader's board.
 func (r *reader) path(rel string) string { return filepath.Join(r.dir, rel) }
