@@ -27,7 +27,7 @@ blackboard/durable   : contracts blackboard/layout
 blackboard/archive   : contracts contracts/merkle blackboard/layout blackboard/durable
 blackboard/journal   : contracts contracts/merkle blackboard/layout blackboard/durable blackboard/archive
 blackboard/lanes     : contracts blackboard/layout blackboard/journal blackboard/settings
-blackboard/query     : contracts contracts/merkle blackboard/layout blackboard/settings blackboard/archive blackboard/journal
+blackboard/query     : contracts contracts/merkle blackboard/layout blackboard/settings blackboard/archive blackboard/journal blackboard/lanes
 blackboard           : contracts contracts/merkle blackboard/layout blackboard/settings blackboard/archive blackboard/durable blackboard/journal blackboard/lanes
 handlers             : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings
 handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings handlers

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stigmergy/blackboard/archive"
+	"stigmergy/blackboard/lanes"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 )
@@ -19,8 +20,9 @@ type Options struct {
 	Rules func() (*contracts.Checker, *contracts.Policy, error)
 	// Daemon tells whether a daemon holds the board; nil: none does.
 	Daemon func() bool
-	// Watch makes what tells Follow that folders changed. Nil: it looks every
-	// quarter of a second.
+	// Watch makes what tells Follow that folders changed. Nil: the system's
+	// watches; where there are none to be had, it looks every quarter of a
+	// second.
 	Watch func() (Watcher, error)
 	// Workers is how many goroutines decode and search; 0: one a core.
 	Workers int
@@ -65,6 +67,9 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 	}
 	if opt.Budget <= 0 {
 		opt.Budget = 16 << 20
+	}
+	if opt.Watch == nil {
+		opt.Watch = func() (Watcher, error) { return lanes.NewDirWatch() }
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

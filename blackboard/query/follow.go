@@ -71,9 +71,6 @@ type follower struct {
 // watch sets the watch before anything is read, so that nothing is missed.
 func (f *follower) watch() {
 	f.watched = map[string]bool{}
-	if f.engine.opt.Watch == nil {
-		return
-	}
 	w, err := f.engine.opt.Watch()
 	if err != nil {
 		return // it is looked for what is new every so often then
