@@ -29,7 +29,7 @@ bad=0
 miss() { echo "MISS  $*"; bad=1; }
 die() { echo "tail.sh: $*" >&2; exit 2; }
 # word KEY LINE: the value of KEY=… in a line
-word() { sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p" <<<"$2"; }
+word() { sed -n "s|.*\\b$1=\\([^ ]*\\).*|\\1|p" <<<"$2"; }
 # judge WHAT VALUE OP BOUND: told always, wrong only in a full run
 judge() {
 	if awk -v a="$2" -v b="$4" "BEGIN{exit !(a $3 b)}"; then

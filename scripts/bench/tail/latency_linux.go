@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -136,9 +137,11 @@ func observe(dir, lane string, derive bool, p *probe) (stop func(), err error) {
 	if derive {
 		folder = dir
 	}
-	if _, err := syscall.InotifyAddWatch(fd, folder, syscall.IN_MODIFY|syscall.IN_CREATE); err != nil {
+	wd, err := syscall.InotifyAddWatch(fd, folder, syscall.IN_MODIFY|syscall.IN_CREATE)
+	if err != nil {
 		return nil, errors.Join(err, syscall.Close(fd))
 	}
+	var over atomic.Bool
 	look := followJournal(dir, lane, p)
 	if derive {
 		look = followBoard(dir, p)
@@ -146,14 +149,18 @@ func observe(dir, lane string, derive bool, p *probe) (stop func(), err error) {
 	go func() {
 		runtime.LockOSThread()
 		events := make([]byte, 64<<10)
-		for {
+		defer syscall.Close(fd)
+		for !over.Load() {
 			look()
-			if n, err := syscall.Read(fd, events); err != nil && err != syscall.EINTR || n == 0 && err == nil {
+			if _, err := syscall.Read(fd, events); err != nil && err != syscall.EINTR {
 				return
 			}
 		}
 	}()
-	return func() { _ = syscall.Close(fd) }, nil
+	return func() {
+		over.Store(true)
+		_, _ = syscall.InotifyRmWatch(fd, uint32(wd)) // wakes the reader
+	}, nil
 }
 
 func followJournal(dir, lane string, p *probe) func() {
