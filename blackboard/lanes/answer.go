@@ -128,6 +128,12 @@ func (s *Set) Renamed(t *Tail, rel string) {
 	}
 }
 
+// At says whether t's file stands under a board-relative path now.
+func (s *Set) At(t *Tail, rel string) bool {
+	st, err := s.stat(rel)
+	return err == nil && st.identity == t.seen.identity
+}
+
 // Drop forgets t and closes its file.
 func (s *Set) Drop(t *Tail) {
 	if t.state == over {

@@ -49,6 +49,9 @@ func (r *round) grew(t *Tail, st stat, same bool) {
 		r.say(Finding{Kind: Owner, Tail: t, Path: t.Path, UID: st.uid})
 	}
 	r.permitted(t, old, st)
+	if from, to := max(st.size-t.Base, t.offset), old.size-t.Base; from < to {
+		r.say(Finding{Kind: Shrunk, Tail: t, Path: t.Path, Size: st.size, UID: st.uid, From: from, To: to, Reachable: true})
+	}
 	if st.size > t.Base+t.offset && (again || !same) {
 		r.say(Finding{Kind: Grown, Tail: t, Path: t.Path, Size: st.size, UID: st.uid, Reachable: true})
 	}

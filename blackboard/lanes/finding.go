@@ -82,6 +82,9 @@ const (
 	Polling
 	// BoardGone: the board's own folder is no longer where it was (Err).
 	BoardGone
+	// Shrunk: what was taken in of Tail stands, but bytes behind it that were
+	// seen and never taken in (an unfinished line) are gone: From and To.
+	Shrunk
 )
 
 var kindNames = [...]string{
@@ -89,7 +92,7 @@ var kindNames = [...]string{
 	Moved: "moved", Gone: "gone", Returned: "returned", Owner: "owner",
 	Unreadable: "unreadable", Readable: "readable", NotALane: "not_a_lane",
 	HardLink: "hard_link", OwnedTouched: "owned_touched", ConfigChanged: "config_changed",
-	Overflow: "overflow", Polling: "polling", BoardGone: "board_gone",
+	Overflow: "overflow", Polling: "polling", BoardGone: "board_gone", Shrunk: "shrunk",
 }
 
 // String is the kind in lower case, as in "not_a_lane".
@@ -137,7 +140,7 @@ type Finding struct {
 	OldPath string // Moved, Returned: where it was; HardLink: the name that is the lane
 	UID     uint32 // owner of the file: Found, Replaced, Truncated, Owner
 	Size    int64  // Found, Replaced, Grown, Truncated, OwnedTouched: the file's size
-	From    int64  // [From, To) of Tail was seen, not taken in, and is lost
+	From    int64  // [From, To) of Tail was seen, not taken in, and is lost (Shrunk, Truncated, Replaced, Gone)
 	To      int64
 	Reason  Reason // Gone, Replaced
 	What    string // NotALane
