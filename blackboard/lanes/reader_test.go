@@ -331,3 +331,27 @@ func (r *reader) rename(from, to string) {
 }
 
 func (r *reader) remove(rel string) { r.t.Helper(); must(r.t, os.Remove(r.path(rel))) }
+
+// rotate does what the daemon does: rename the lane's file away, say so.
+func (r *reader) rotate(lane string) *Tail {
+	r.t.Helper()
+	t := r.set.at[layout.LaneRel(lane)]
+	to := layout.SegmentRel(lane, t.Segment)
+	must(r.t, os.MkdirAll(filepath.Dir(r.path(to)), 0o755))
+	r.rename(t.Path, to)
+	r.set.Renamed(t, to)
+	return t
+}
+
+func (r *reader) writer(rel string) *os.File {
+	r.t.Helper()
+	f, err := os.OpenFile(r.path(rel), os.O_APPEND|os.O_WRONLY, 0)
+	must(r.t, err)
+	return f
+}
+
+func write(t testing.TB, f *os.File, text string) {
+	t.Helper()
+	_, err := f.WriteString(text)
+	must(t, err)
+}
