@@ -7,17 +7,26 @@ import (
 	"sort"
 )
 
-// Where a segment is so odd that its index would not be small, the index says
-// less instead: topics are not counted, fields not indexed.
-const (
-	maxTopicBytes  = 8 << 20
-	maxTopicCounts = 2 << 20
-	maxFrames      = 1 << 18
-)
+// maxFrames is how many frames an archive with an index has at most.
+const maxFrames = 1 << 18
+
+// limits bound what is gathered. Where a segment is so odd that its index would
+// not be small, the index says less instead.
+type limits struct {
+	topicBytes  int // names and counts beyond these: topics are not counted
+	topicCounts int
+	pairs       int // beyond these and the frames: fields are not indexed
+	postFrames  int
+}
+
+func defaultLimits() limits {
+	return limits{topicBytes: 8 << 20, topicCounts: 2 << 20, pairs: maxPairs, postFrames: maxPostFrame}
+}
 
 // collector gathers what the index says while the lines of a segment pass by.
 type collector struct {
 	src    Source
+	limits limits
 	ids    bool
 	fields []string
 	facts  Facts
@@ -52,7 +61,7 @@ type collector struct {
 }
 
 func newCollector(src Source, ids bool) *collector {
-	c := &collector{src: src, ids: ids, topics: map[string]int{}}
+	c := &collector{src: src, ids: ids, limits: defaultLimits(), topics: map[string]int{}}
 	if src.Extract != nil {
 		c.examined, c.posted = true, true
 		c.fields = slices.Clone(src.Extract.Fields())
@@ -215,8 +224,8 @@ func (c *collector) post(field string, value []byte) {
 	var key uint64
 	key, c.key = fieldKey(field, value, c.key)
 	c.pairs = append(c.pairs, pair(key, len(c.frames)))
-	if len(c.pairs) > maxPairs {
-		if c.compact(); len(c.pairs) > maxPairs*3/4 {
+	if len(c.pairs) > c.limits.pairs {
+		if c.compact(); len(c.pairs) > c.limits.pairs*3/4 {
 			c.posted, c.pairs, c.curPairs = false, nil, 0
 		}
 	}
@@ -234,7 +243,7 @@ func (c *collector) end(offset int64, part Part) {
 	f := &c.cur
 	f.RawSize, f.Part = offset-f.RawOffset, part
 	c.compact()
-	if len(c.frames) >= maxPostFrame {
+	if len(c.frames) >= c.limits.postFrames {
 		c.posted, c.pairs = false, nil
 	}
 	f.runs.off = len(c.runs)
@@ -256,7 +265,7 @@ func (c *collector) end(offset int64, part Part) {
 
 // endTopics moves the frame's counts into it.
 func (c *collector) endTopics(f *Frame) {
-	if c.topicPairs += len(c.curTouched); c.topicPairs > maxTopicCounts || c.topicBytes > maxTopicBytes {
+	if c.topicPairs += len(c.curTouched); c.topicPairs > c.limits.topicCounts || c.topicBytes > c.limits.topicBytes {
 		c.forget()
 	}
 	f.Topics = make([]TopicCount, 0, len(c.curTouched))

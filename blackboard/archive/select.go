@@ -17,6 +17,9 @@ func (r *Reader) Select(w Want) Set {
 	if !r.sum.Indexed {
 		return set
 	}
+	if w.Topics != nil {
+		w.Topics = matching(w.Topics, r.sum.Topics)
+	}
 	for i := range r.frames {
 		if !r.frames[i].may(w, r.sum.Examined, r.sum.Entries) {
 			set.drop(i)
@@ -34,6 +37,24 @@ func (r *Reader) Select(w Want) Set {
 		}
 	}
 	return set
+}
+
+// nameSet is topics in order, so that patterns are asked once an archive.
+type nameSet []string
+
+// Match implements the interface of Want.
+func (s nameSet) Match(topic string) bool {
+	_, ok := slices.BinarySearch(s, topic)
+	return ok
+}
+
+func matching(topics interface{ Match(string) bool }, all []TopicCount) (s nameSet) {
+	for _, t := range all {
+		if topics.Match(t.Topic) {
+			s = append(s, t.Topic)
+		}
+	}
+	return s
 }
 
 // may tells whether a frame may hold what is wanted; fields are not asked.

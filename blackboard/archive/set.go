@@ -34,13 +34,6 @@ func (s Set) and(t Set) {
 	}
 }
 
-// or adds what t holds.
-func (s Set) or(t Set) {
-	for i := range s.bits {
-		s.bits[i] |= t.bits[i]
-	}
-}
-
 // Has tells whether i is in the set.
 func (s Set) Has(i int) bool { return i >= 0 && i < s.n && s.bits[i/64]>>(i%64)&1 != 0 }
 
