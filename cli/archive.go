@@ -187,7 +187,7 @@ func (a *app) seals(l layout.Layout) (map[string]*archive.Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := query.Open(l, query.Options{})
+	e, err := a.engine(l)
 	if err != nil {
 		return nil, err
 	}

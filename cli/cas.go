@@ -114,7 +114,7 @@ func (a *app) unnamed(l layout.Layout, loose map[string]int64) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	e, err := query.Open(l, query.Options{Rules: a.rules(l)})
+	e, err := a.engine(l)
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (k *contractChecker) board(l layout.Layout, since string) error {
 	if err != nil {
 		return err
 	}
-	e, err := query.Open(l, query.Options{})
+	e, err := k.a.engine(l)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"time"
 
+	"stigmergy/blackboard"
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/journal"
@@ -190,7 +191,11 @@ func (d *doctor) journal() {
 const unfinishedOld = time.Minute
 
 func (d *doctor) lanes() {
-	lanes, err := d.a.offlineLanes(d.l)
+	state, err := blackboard.Peek(d.l)
+	if err != nil {
+		return // the journal was told
+	}
+	lanes, err := d.a.lanes(d.l, state)
 	if err != nil {
 		d.fail("lanes", "stigmergy doctor", "%v", err)
 		return

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -141,59 +140,21 @@ func (p *printer) columns() int {
 	return 2
 }
 
-// kept is an event held back as context.
-type kept struct {
-	hit  query.Hit
-	line []byte
-}
-
 // around prints matches with the events that stand beside them in the board's
 // order, among those of the same topics, time and lane.
 func (c *grepCmd) around(a *app, e *query.Engine, req query.Request, g *query.Grep) error {
-	before, after := max(c.Before.n, c.Context.n), max(c.After.n, c.Context.n)
 	p, err := c.printer(a, g)
 	if err != nil {
 		return err
 	}
-	req.Grep, req.Limit = nil, 0
-	var ring []kept
-	matched, left, gap := int64(0), 0, false
-	res, err := e.Run(a.ctx, req, func(h *query.Hit) error {
-		switch {
-		case g.Match(h.Line) && (!c.Max.set || matched < int64(c.Max.n)):
-			if gap && matched > 0 && p.format == "text" {
-				if _, err := a.out.Write([]byte("--\n")); err != nil {
-					return err
-				}
+	before, after := max(c.Before.n, c.Context.n), max(c.After.n, c.Context.n)
+	res, err := e.Context(a.ctx, req, before, after, func(h *query.Hit, _, gap bool) error {
+		if gap && p.format == "text" {
+			if _, err := a.out.Write([]byte("--\n")); err != nil {
+				return err
 			}
-			for i := range ring {
-				if err := p.print(&ring[i].hit); err != nil {
-					return err
-				}
-			}
-			ring, gap = ring[:0], false
-			matched++
-			left = after
-			return p.print(h)
-		case left > 0:
-			left--
-			return p.print(h)
-		case c.Max.set && matched >= int64(c.Max.n):
-			return errEnough
-		case before > 0:
-			k := kept{hit: *h, line: bytes.Clone(h.Line)}
-			k.hit.Line = k.line
-			if ring = append(ring, k); len(ring) > before {
-				ring, gap = ring[1:], true
-			}
-		default:
-			gap = true
 		}
-		return nil
+		return p.print(h)
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
-	res.Matched = matched
 	return a.found(res, errors.Join(err, p.close()))
 }

@@ -22,7 +22,7 @@ func (p *poster) duplicate(id string) (position string, dup bool, err error) {
 	}
 	if p.seen == nil {
 		p.seen = map[string]string{}
-		e, err := query.Open(p.l, query.Options{Rules: p.a.rules(p.l)})
+		e, err := p.a.engine(p.l)
 		if err != nil {
 			return "", false, err
 		}
@@ -70,7 +70,7 @@ func (p *poster) watch(wanted bool) (*postWatch, error) {
 	if !wanted {
 		return nil, nil
 	}
-	e, err := query.Open(p.l, query.Options{Rules: p.a.rules(p.l), Daemon: func() bool { return daemon.Held(p.l) }})
+	e, err := p.a.engine(p.l)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,15 @@ type refusedLine struct {
 	state  string           // open, retried or dropped
 }
 
-// text is the refused line itself; ok is false where it was too long to keep.
+// newRefused reads one record.
+func newRefused(record []byte) *refusedLine {
+	ev := &contracts.Event{Line: record}
+	_ = contracts.Scan(record, &ev.Env) // what is no JSON has no members
+	ev.Env.Data = contracts.Span{End: uint32(len(record))}
+	return &refusedLine{pos: ev.Get("data.position").Text(), reason: ev.Get("data.reason").Text(), ev: ev, raw: record, state: "open"}
+}
+
+// line is the refused line itself; ok is false where it was too long to keep.
 func (r *refusedLine) line() (line []byte, ok bool) {
 	if v := r.ev.Get("data.line_base64"); v.Exists() {
 		out, err := base64.StdEncoding.DecodeString(v.Text())
@@ -59,12 +67,11 @@ func (a *app) refused(sel *selectFlags, topics []string, marks map[string]string
 	}
 	defer e.Close()
 	return e.Run(a.ctx, req, func(h *query.Hit) error {
-		ev := h.Event()
-		r := &refusedLine{pos: ev.Get("data.position").Text(), reason: ev.Get("data.reason").Text(), ev: ev, raw: h.Line, state: "open"}
+		r := newRefused(h.Line)
 		if s := marks[r.pos]; s != "" {
 			r.state = s
 		}
-		if lane != "" && ev.Get("data.lane").Text() != lane {
+		if lane != "" && r.ev.Get("data.lane").Text() != lane {
 			return nil
 		}
 		return fn(r)
@@ -159,18 +166,19 @@ type quarantineShow struct {
 
 // Run prints the record, or just the line with -o raw.
 func (c *quarantineShow) Run(a *app) error {
-	found := false
-	_, err := a.refused(&selectFlags{}, nil, nil, func(r *refusedLine) error {
-		if r.pos != c.Position || found {
-			return nil
-		}
-		found = true
-		return a.showRefused(r)
-	})
-	if err == nil && !found {
-		err = notRefused(c.Position)
+	e, _, err := a.openEngine()
+	if err != nil {
+		return err
 	}
-	return a.stopped(queryFault(err))
+	defer e.Close()
+	s, err := a.lookUp(e, c.Position)
+	if err != nil {
+		return err
+	}
+	if !s.Refused {
+		return notRefused(c.Position)
+	}
+	return a.showRefused(newRefused(s.Record))
 }
 
 func notRefused(pos string) error {

@@ -12,7 +12,6 @@ import (
 	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/query"
 	"stigmergy/contracts"
-	"stigmergy/daemon"
 )
 
 // selectFlags choose events, the same way for every command that reads.
@@ -108,32 +107,6 @@ func (c *cursorFlags) keep(cur query.Cursor) error {
 	return nil
 }
 
-// openEngine finds the board and opens the one engine that reads it.
-func (a *app) openEngine() (*query.Engine, layout.Layout, error) {
-	l, err := a.board()
-	if err != nil {
-		return nil, l, err
-	}
-	e, err := query.Open(l, query.Options{Rules: a.rules(l), Daemon: func() bool { return daemon.Held(l) }})
-	return e, l, err
-}
-
-// rules gives the contracts and the policy in force, when they are needed.
-func (a *app) rules(l layout.Layout) func() (*contracts.Checker, *contracts.Policy, error) {
-	return func() (*contracts.Checker, *contracts.Policy, error) {
-		s, err := a.settings(l, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		reg, _, err := a.registry(l)
-		if err != nil {
-			return nil, nil, err
-		}
-		p, err := contracts.NewPolicy(s.Roles, s.PolicyForeignOwned, uint32(os.Getuid()), userName)
-		return &contracts.Checker{Registry: reg, MaxLine: int(s.MaxLine), UnknownTopics: s.UnknownTopics}, p, err
-	}
-}
-
 // found turns what a run came to into an exit status: 0 something, 2 something
 // was unreadable, 3 nothing but holes, 1 nothing.
 func (a *app) found(res query.Result, err error) error {
@@ -142,7 +115,7 @@ func (a *app) found(res query.Result, err error) error {
 			a.note("stigmergy: … and %d more places that cannot be read (stigmergy archive check)", len(res.Damaged)-i)
 			break
 		}
-		a.note("stigmergy: reading %s: offset %d: %v; the rest was read (stigmergy doctor)", d.Path, d.Offset, d.Err)
+		a.note("stigmergy: reading %s: offset %d: %v; the rest was read (stigmergy %s)", d.Path, d.Offset, d.Err, looker(d.Path))
 	}
 	switch {
 	case err != nil:
@@ -162,6 +135,14 @@ func (a *app) found(res query.Result, err error) error {
 		a.note("stigmergy: nothing matched, but the history has a hole: %s", describeHole(h))
 	}
 	return exitWith(codeHoles)
+}
+
+// looker is the command that says more about what could not be read.
+func looker(path string) string {
+	if strings.HasSuffix(path, layout.ArchiveExt) {
+		return "archive check"
+	}
+	return "doctor"
 }
 
 func describeHole(h query.Hole) string {

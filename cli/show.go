@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"stigmergy/blackboard/journal"
-	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/query"
 	"stigmergy/contracts"
 )
@@ -18,145 +16,94 @@ type showCmd struct {
 
 // Help says the rest.
 func (showCmd) Help() string {
-	return "The event as it is stored, the journal entry that took it in, what it was caused by and what came of it. Formats: text, json, jsonl and raw (the stored bytes alone)."
+	return "The line as it is stored, the journal entry that took it in, why it was refused if it was, what it was caused by and what came of it. Formats: text, json, jsonl and raw (the stored bytes alone)."
 }
 
-// shown is everything about one event.
+// shown is everything about one line, as -o json prints it.
 type shown struct {
-	Position string            `json:"position"`
-	Event    json.RawMessage   `json:"event"`
-	Pending  bool              `json:"pending,omitempty"` // no entry names it yet
-	Seq      *uint64           `json:"seq,omitempty"`
-	Line     *int64            `json:"line,omitempty"` // within the entry
-	Time     string            `json:"journal_time,omitempty"`
-	Entry    json.RawMessage   `json:"entry,omitempty"`
-	Cause    json.RawMessage   `json:"cause,omitempty"`
-	Effects  []json.RawMessage `json:"effects"`
-
-	effects []string // positions
+	Position  string          `json:"position"`
+	Event     json.RawMessage `json:"event,omitempty"`
+	Line      string          `json:"line,omitempty"`    // of a line that is no event
+	Pending   bool            `json:"pending,omitempty"` // no entry names it yet
+	Seq       *uint64         `json:"seq,omitempty"`     // of the entry that took it in
+	LineNo    *int64          `json:"line_no,omitempty"` // within the entry
+	Time      string          `json:"journal_time,omitempty"`
+	Blank     bool            `json:"blank,omitempty"`
+	Refused   bool            `json:"refused,omitempty"`
+	Record    json.RawMessage `json:"record,omitempty"` // of the quarantine
+	CauseText string          `json:"cause,omitempty"`
+	Cause     json.RawMessage `json:"cause_event,omitempty"`
+	Effects   []effect        `json:"effects"`
 }
 
-// Run prints one event with what stands around it.
+type effect struct {
+	Position string          `json:"position"`
+	Event    json.RawMessage `json:"event"`
+}
+
+// Run prints one line with what stands around it.
 func (c *showCmd) Run(a *app) error {
-	e, l, err := a.openEngine()
+	e, _, err := a.openEngine()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	s, err := a.lookUp(e, c.What)
 	if err != nil {
-		return a.stopped(queryFault(err))
-	}
-	if s == nil {
-		return c.notEvent(a)
+		return err
 	}
 	if a.format() == "raw" {
 		p := a.printer()
-		return errors.Join(p.line(s.Event), p.close())
+		return errors.Join(p.line(s.Line), p.close())
 	}
-	if err := a.surroundings(e, l, s); err != nil {
-		return a.stopped(queryFault(err))
+	out := describe(s)
+	if s.Cause != nil {
+		if cause, _, err := e.Show(a.ctx, s.Cause.String()); err == nil {
+			out.Cause = rawJSON(cause.Line)
+		}
 	}
 	if f := a.format(); f != "text" && f != "table" {
-		return a.object(s)
+		return a.object(out)
 	}
-	return s.text(a)
+	return out.text(a)
 }
 
-// notEvent tells a refused line from nothing at all.
-func (c *showCmd) notEvent(a *app) error {
-	found := false
-	_, err := a.refused(&selectFlags{}, nil, nil, func(r *refusedLine) error {
-		if r.pos != c.What || found {
-			return nil
+// lookUp finds a line by position or an event by id.
+func (a *app) lookUp(e *query.Engine, what string) (*query.Shown, error) {
+	s, res, err := e.Show(a.ctx, what)
+	switch {
+	case errors.Is(err, query.ErrNoEvent), errors.Is(err, query.ErrNotFound):
+		if ended := a.found(res, nil); exitCode(ended) == codeUsage || exitCode(ended) == codeHoles {
+			return nil, ended
 		}
-		found = true
-		return a.showRefused(r)
-	})
-	if err == nil && !found {
-		err = &Fault{Doing: "looking for an event", Expected: "the position or id of one", Found: quote(c.What), Try: "stigmergy query -w id=…", Code: codeNone}
+		return nil, &Fault{Doing: "looking for " + clip(what), Err: err, Try: "stigmergy query -w id=…", Code: codeNone}
+	case err != nil:
+		return nil, a.stopped(queryFault(err))
 	}
-	return a.stopped(queryFault(err))
+	return s, nil
 }
 
-// lookUp finds an event by position, else by id; nil if there is none.
-func (a *app) lookUp(e *query.Engine, what string) (*shown, error) {
-	var s *shown
-	keep := func(h *query.Hit) error {
-		s = &shown{Position: h.Pos.String(), Event: bytes.Clone(h.Event().Line), Pending: h.Pending, Effects: []json.RawMessage{}}
-		if !h.Pending {
-			seq, line := h.Seq, h.LineNo
-			s.Seq, s.Line = &seq, &line
-			if h.JournalTime != 0 {
-				s.Time = journal.FormatTime(h.JournalTime)
-			}
-		}
+// rawJSON is a line as JSON, nil if it is none.
+func rawJSON(line []byte) json.RawMessage {
+	if !json.Valid(line) {
 		return nil
 	}
-	if pos, err := contracts.ParsePosition(what); err == nil {
-		_, err = e.Run(a.ctx, query.Request{Lane: pos.Lane}, func(h *query.Hit) error {
-			if h.Pos != pos {
-				return nil
-			}
-			return errors.Join(keep(h), errEnough)
-		})
-		if err != nil && !errors.Is(err, errEnough) || s != nil {
-			return s, ignoreEnough(err)
-		}
-	}
-	byID, err := query.ParseFilters([]string{"id:eq:" + what})
-	if err != nil {
-		return nil, badUse(err)
-	}
-	_, err = e.Run(a.ctx, query.Request{Where: byID, Limit: 1}, keep)
-	return s, err
+	return line
 }
 
-// ignoreEnough is nil for a wanted end.
-func ignoreEnough(err error) error {
-	if errors.Is(err, errEnough) {
-		return nil
+func describe(s *query.Shown) *shown {
+	out := &shown{Position: s.Pos.String(), Pending: s.Pending, Blank: s.Blank, Refused: s.Refused,
+		Record: s.Record, CauseText: s.CauseText, Effects: []effect{}}
+	if out.Event = rawJSON(s.Line); out.Event == nil {
+		out.Line = string(s.Line)
 	}
-	return err
-}
-
-// surroundings adds the journal's entry, the cause and the effects.
-func (a *app) surroundings(e *query.Engine, l layout.Layout, s *shown) error {
-	ev := contracts.Event{Line: s.Event}
-	if contracts.Scan(ev.Line, &ev.Env) == nil {
-		if cause := ev.Get("cause").Text(); cause != "" {
-			c, err := a.lookUp(e, cause)
-			if err != nil {
-				return err
-			}
-			if c != nil {
-				s.Cause = c.Event
-			}
-		}
+	if !s.Pending {
+		out.Seq, out.LineNo, out.Time = &s.Seq, &s.LineNo, journal.FormatTime(s.JournalTime)
 	}
-	by, err := query.ParseFilters([]string{"cause:eq:" + s.Position})
-	if err != nil {
-		return badUse(err)
+	for i, line := range s.Effects {
+		out.Effects = append(out.Effects, effect{s.EffectPos[i].String(), line})
 	}
-	_, err = e.Run(a.ctx, query.Request{Where: by, Limit: 1000}, func(h *query.Hit) error {
-		s.Effects = append(s.Effects, bytes.Clone(h.Event().Line))
-		s.effects = append(s.effects, h.Pos.String())
-		return nil
-	})
-	if err != nil || s.Seq == nil {
-		return err
-	}
-	_, err = journal.Scan(l, journal.Cursor{}, func(e *journal.Entry, line []byte, _ journal.Cursor) error {
-		if e.Seq < *s.Seq {
-			return nil
-		}
-		if e.Seq == *s.Seq {
-			s.Entry = bytes.Clone(line)
-			s.Time = journal.FormatTime(e.Time)
-		}
-		return journal.Stop
-	})
-	return err
+	return out
 }
 
 // text prints it for people.
@@ -166,43 +113,35 @@ func (s *shown) text(a *app) error {
 	if s.Pending {
 		w.field("taken in", "not yet")
 	} else {
-		w.field("taken in", fmt.Sprintf("%s, entry %d, line %d", s.Time, *s.Seq, *s.Line))
+		w.field("taken in", fmt.Sprintf("%s, entry %d, line %d", s.Time, *s.Seq, *s.LineNo))
 	}
 	w.field("event", string(s.Event))
-	w.field("entry", string(s.Entry))
-	w.field("cause", string(s.Cause))
-	for i, e := range s.Effects {
-		w.field("effect", s.effects[i]+"  "+string(e))
+	w.field("line", s.Line)
+	if s.Refused {
+		w.field("refused", "stigmergy explain "+shellQuote(s.Position))
+	}
+	cause := s.CauseText
+	if len(s.Cause) > 0 {
+		cause += "  " + string(s.Cause)
+	}
+	w.field("cause", cause)
+	for _, e := range s.Effects {
+		w.field("effect", e.Position+"  "+string(e.Event))
 	}
 	return w.err
 }
 
 type explainCmd struct {
-	Position string `arg:"" help:"A position, as quarantine ls prints it."`
+	Position string `arg:"" name:"pos|id" help:"A position, as quarantine ls prints it, or an event's id."`
 }
 
 // Help says the rest.
-func (explainCmd) Help() string { return "Says why a line was refused, and what to do about it." }
+func (explainCmd) Help() string {
+	return "Says why a line was refused, or why a request was rejected, and what to do about it. Exit 1 if nothing is wrong with it."
+}
 
-// Run explains one refused line.
+// Run explains one line.
 func (c *explainCmd) Run(a *app) error {
-	found := false
-	_, err := a.refused(&selectFlags{}, nil, nil, func(r *refusedLine) error {
-		if r.pos != c.Position || found {
-			return nil
-		}
-		found = true
-		if f := a.format(); f == "text" || f == "table" {
-			return a.explainRefused(r)
-		}
-		return a.showRefused(r)
-	})
-	if err != nil {
-		return a.stopped(queryFault(err))
-	}
-	if found {
-		return nil
-	}
 	e, _, err := a.openEngine()
 	if err != nil {
 		return err
@@ -210,24 +149,25 @@ func (c *explainCmd) Run(a *app) error {
 	defer e.Close()
 	s, err := a.lookUp(e, c.Position)
 	if err != nil {
-		return a.stopped(queryFault(err))
+		return err
 	}
-	if s == nil {
-		return notRefused(c.Position)
+	if s.Refused {
+		return a.showRefused(newRefused(s.Record))
 	}
 	return a.explainEvent(e, s)
 }
 
-// explainEvent says of a line that is an event that nothing is wrong with it,
-// or what the daemon answered.
-func (a *app) explainEvent(e *query.Engine, s *shown) error {
-	where, err := query.ParseFilters([]string{"position:eq:" + s.Position})
+// explainEvent says of a line that is an event what the daemon answered, or
+// that nothing is wrong with it.
+func (a *app) explainEvent(e *query.Engine, s *query.Shown) error {
+	pos := s.Pos.String()
+	where, err := query.ParseFilters([]string{"position:eq:" + pos})
 	if err != nil {
 		return badUse(err)
 	}
 	topics, err := contracts.ParsePatterns([]string{"board.rejected"})
 	if err != nil {
-		return err
+		return badUse(err)
 	}
 	p, err := a.newEvents(nil, "")
 	if err != nil {
@@ -235,12 +175,15 @@ func (a *app) explainEvent(e *query.Engine, s *shown) error {
 	}
 	res, err := e.Run(a.ctx, query.Request{Topics: topics, Where: where}, p.hit)
 	if err = errors.Join(err, p.close()); err != nil || res.Matched > 0 {
-		return queryFault(err)
+		return a.stopped(queryFault(err))
 	}
-	what := "It is an event, and nothing was refused."
-	if s.Pending {
-		what = "It is an event, and no daemon has taken it in yet."
+	what := "it is an event, and nothing was refused"
+	switch {
+	case s.Blank:
+		what = "it is an empty line, which is no event and no fault"
+	case s.Pending:
+		what = "no daemon has taken it in yet"
 	}
-	a.note("%s: %s (stigmergy show %s)", s.Position, what, s.Position)
+	a.note("%s: %s (stigmergy show %s)", pos, what, shellQuote(pos))
 	return exitWith(codeNone)
 }

@@ -127,11 +127,11 @@ func (a *app) look(l layout.Layout) (*boardStatus, error) {
 	if s.BoardID, err = l.ID(); err != nil {
 		return nil, err
 	}
-	if s.Lanes, err = a.offlineLanes(l); err != nil {
+	state, err := blackboard.Peek(l)
+	if err != nil {
 		return nil, err
 	}
-	state, err := readState(l, "")
-	if err != nil {
+	if s.Lanes, err = a.lanes(l, state); err != nil {
 		return nil, err
 	}
 	s.Seq = state.Next
@@ -177,14 +177,10 @@ func (s *boardStatus) archives(l layout.Layout) {
 	})
 }
 
-// offlineLanes looks at every lane file and what the journal says of it.
-func (a *app) offlineLanes(l layout.Layout) ([]laneLook, error) {
-	state, err := readState(l, "")
-	if err != nil {
-		return nil, err
-	}
+// lanes looks at every lane file and what the journal says of it.
+func (a *app) lanes(l layout.Layout, state *blackboard.Standing) ([]laneLook, error) {
 	var out []laneLook
-	err = l.Lanes(func(lane, rel string, e fs.DirEntry) error {
+	err := l.Lanes(func(lane, rel string, e fs.DirEntry) error {
 		look := laneLook{Lane: lane, Path: rel, Segment: 1}
 		if !e.Type().IsRegular() {
 			look.Problem = "it is a " + kindOfFile(e.Type())
@@ -198,7 +194,7 @@ func (a *app) offlineLanes(l layout.Layout) ([]laneLook, error) {
 		look.Size, look.age = fi.Size(), a.now().Sub(fi.ModTime())
 		look.Modified = showTime(fi.ModTime().UnixNano())
 		if ls := state.Lanes[lane]; ls != nil {
-			look.Segment = ls.current()
+			look.Segment = currentSegment(ls)
 			if !ls.Ended {
 				look.Offset = ls.Offset
 			}

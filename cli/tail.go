@@ -90,17 +90,19 @@ func (c *tailCmd) show(a *app, e *query.Engine, req query.Request, p *eventPrint
 	skip := c.N.set && c.N.n == 0
 	var res query.Result
 	var err error
-	switch {
-	case c.Follow && skip:
-		if req.From, err = query.ParseCursor("now"); err == nil {
-			res, err = e.Follow(a.ctx, req, place.keeping(one))
+	if skip {
+		if req.From, err = query.ParseCursor("now"); err != nil {
+			return badUse(err)
 		}
-	case c.Follow:
+		req.JournaledOnly = !c.Follow
+	}
+	if c.Follow {
 		res, err = e.Follow(a.ctx, req, place.keeping(one))
-	case skip:
-		res.Matched = 1
-	default:
+	} else {
 		res, err = e.Run(a.ctx, req, one)
+	}
+	if skip {
+		res.Matched++ // nothing was asked for, so nothing is missing
 	}
 	enough := errors.Is(err, errEnough)
 	if enough {
