@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"syscall"
 
 	"stigmergy/blackboard/journal"
@@ -35,6 +36,8 @@ func (k *Kernel) found(ctx context.Context, f *lanes.Finding) error {
 		return k.newFile(ctx, f)
 	case lanes.Grown:
 		return k.grown(ctx, t)
+	case lanes.Shrunk:
+		return k.shrunk(ctx, f, t)
 	case lanes.Truncated:
 		return k.truncated(ctx, f, t)
 	case lanes.Replaced:
@@ -314,6 +317,10 @@ func (k *Kernel) gone(ctx context.Context, f *lanes.Finding, t *tail) error {
 // touched looks at an owned lane that somebody else wrote to.
 func (k *Kernel) touched(ctx context.Context, lane string) error {
 	seg, off := k.fold.Head(lane)
+	if _, err := os.Lstat(k.layout.Lane(lane)); off == 0 && missing(err) {
+		k.set.Expect(lane, -1)
+		return nil
+	}
 	o, err := k.pub.file(lane, seg, off)
 	if err != nil {
 		return fmt.Errorf("looking at the owned lane %s: %w", lane, err)

@@ -119,7 +119,12 @@ func (k *Kernel) restore(rec *recovery) error {
 		}
 	}
 	clear(k.tails.dirty) // lanes says which have more
-	k.fold.Heads(func(lane string, _ uint64, off int64) { k.set.Expect(lane, off) })
+	k.fold.Heads(func(lane string, _ uint64, off int64) {
+		if off == 0 {
+			off = -1 // rotated: its file comes with its next byte
+		}
+		k.set.Expect(lane, off)
+	})
 	return nil
 }
 
