@@ -86,6 +86,9 @@ func (k *Kernel) takeIn(ctx context.Context) (bool, error) {
 
 // takeTail takes in what a tail has; more says that it has not all been read.
 func (k *Kernel) takeTail(ctx context.Context, t *tail) (more bool, err error) {
+	if err := k.sameLine(ctx, t); err != nil {
+		return false, err
+	}
 	in := &k.pipe.small
 	got, err := k.read(t, in, t.t.Offset(), smallBytes)
 	if err != nil || got == nothing {
@@ -118,7 +121,7 @@ func (k *Kernel) bulk(ctx context.Context, t *tail) (more bool, err error) {
 			got, err := k.read(t, in, off, readBytes)
 			if err != nil || got == nothing || got == longLine {
 				k.pipe.put(in)
-				reading, more = 0, got == longLine || err != nil
+				reading, more = 0, got == longLine || err != nil || len(flying) > 0
 				break
 			}
 			off = in.to
@@ -158,7 +161,8 @@ func (k *Kernel) commitAt(ctx context.Context, in *intake) error {
 	if err := k.commit(ctx, in); err != nil {
 		return err
 	}
-	if in.rest {
+	if len(in.rest) > 0 {
+		in.tail.sawFirst(in.rest)
 		k.unfinished(in.tail)
 	}
 	if in.to >= k.config.Settings.SegmentMaxBytes && in.tail.stage == active {
@@ -179,7 +183,7 @@ const (
 
 // read fills a batch with whole lines from an offset of the tail's segment.
 func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error) {
-	in.tail, in.checker, in.rest = t, k.config.Checker, false
+	in.tail, in.checker, in.rest = t, k.config.Checker, nil
 	b := &in.batch
 	b.Lane, b.Segment, b.From, b.UID = t.lane, t.segment, off, t.uid()
 	if t.scanned > off { // the line's beginning was looked at before
@@ -202,11 +206,16 @@ func (k *Kernel) read(t *tail, in *intake, off int64, want int) (reading, error)
 			if n == want || cut < end {
 				return full, nil
 			}
-			in.rest = end < n
+			in.rest = in.buf[end:n]
 			return some, nil
 		}
 		if n < want || want >= limit {
-			t.scanned = off + int64(n)
+			if off != t.t.Offset() { // read ahead: looked at when it is its turn
+				return nothing, nil
+			}
+			if n > 0 {
+				t.sawFirst(in.buf[:n])
+			}
 			if n > k.config.Checker.MaxLine {
 				t.long = newLongScan()
 				t.long.add(in.buf[:n])
@@ -285,6 +294,7 @@ func (k *Kernel) scanOn(t *tail, in *intake, off int64) (got reading, end int64,
 		}
 		if at < 0 {
 			t.scanned += int64(n)
+			t.saw(in.buf[:n])
 			if t.long != nil {
 				t.long.add(in.buf[:n])
 			}

@@ -13,7 +13,7 @@ type intake struct {
 	batch   Batch
 	tail    *tail
 	to      int64
-	rest    bool // an unfinished line follows
+	rest    []byte // of an unfinished line that follows, in buf
 	root    merkle.Hash
 	checker *contracts.Checker
 	buf     []byte

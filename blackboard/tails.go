@@ -34,6 +34,7 @@ type tail struct {
 	copied  bool           // its bytes stand in a file of our own, not under t.Path
 	scanned int64          // no newline between the offset and here
 	long    *longScan      // of a line beyond max_line, up to scanned
+	torn    torn           // what that line looked like
 
 	waiting time.Time // since when an unfinished last line waits
 	warned  bool      // board.alert unfinished was said for it
@@ -66,7 +67,7 @@ func (t *tail) took(k *Kernel, e *journal.Entry) {
 		t.born, t.first = e.Time, k.journal.Before()
 	}
 	t.last = e.Time
-	t.scanned, t.long, t.waiting, t.warned = e.To, nil, time.Time{}, false
+	t.forgetLine()
 }
 
 // tails are all of them.

@@ -288,7 +288,7 @@ func (k *Kernel) AppendWorker(lane string, line []byte) error {
 	if err != nil {
 		return fmt.Errorf("appending to lane %s: %w", lane, err)
 	}
-	out := append(torn(f), line...)
+	out := append(tornEnd(f), line...)
 	_, err = k.disk.Write(f, append(out, '\n'))
 	k.set.Hint(layout.LaneRel(lane))
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -297,8 +297,8 @@ func (k *Kernel) AppendWorker(lane string, line []byte) error {
 	return nil
 }
 
-// torn is the newline that a file lacks at its end, if any.
-func torn(f *os.File) []byte {
+// tornEnd is the newline that a file lacks at its end, if any.
+func tornEnd(f *os.File) []byte {
 	fi, err := f.Stat()
 	if err != nil || fi.Size() == 0 {
 		return nil
