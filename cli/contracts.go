@@ -18,7 +18,7 @@ type contractsCmd struct {
 	Show   contractsShow   `cmd:"" help:"Print one contract's JSON Schema."`
 	Check  contractsCheck  `cmd:"" help:"Validate events in files, or contracts themselves."`
 	Diff   contractsDiff   `cmd:"" help:"What changed between two contracts, and what that breaks (exit 1)."`
-	Export contractsExport `cmd:"" help:"Write contracts as files."`
+	Export contractsExport `cmd:"" help:"Write contracts as JSON Schema, AsyncAPI, TypeScript or Zod."`
 	Import contractsImport `cmd:"" help:"Put contracts of the board's own in force."`
 }
 
@@ -60,10 +60,7 @@ func (c *contractsShow) Run(a *app) error {
 	for _, t := range topics {
 		text := bytes.TrimSpace(t.Schema)
 		if a.line.Output == "jsonl" {
-			var one bytes.Buffer
-			if json.Compact(&one, text) == nil {
-				text = one.Bytes()
-			}
+			text = oneLineJSON(text)
 		}
 		if _, err := a.out.Write(append([]byte(visibleText(a, text)), '\n')); err != nil {
 			return err
@@ -80,27 +77,27 @@ func visibleText(a *app, text []byte) string {
 	return visible(string(text))
 }
 
-type contractsExport struct {
-	Topic []string `arg:"" optional:"" help:"Topics or patterns (default: all)."`
-	To    string   `required:"" type:"path" placeholder:"DIR" help:"Where the files go, one TOPIC.schema.json each."`
-}
-
-// Run writes the files.
-func (c *contractsExport) Run(a *app) error {
-	topics, err := a.topics(c.Topic)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.To, 0o755); err != nil {
+// exportTo writes one file a topic.
+func exportTo(a *app, dir string, topics []*contracts.Topic) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("exporting contracts: %w", err)
 	}
 	for _, t := range topics {
-		if err := replaceFile(filepath.Join(c.To, t.Name+schemaExt), t.Schema); err != nil {
+		if err := replaceFile(filepath.Join(dir, t.Name+schemaExt), t.Schema); err != nil {
 			return fmt.Errorf("exporting contracts: %w", err)
 		}
 	}
-	a.note("%d contracts written to %s", len(topics), c.To)
+	a.note("%d contracts written to %s", len(topics), dir)
 	return nil
+}
+
+// oneLineJSON is a JSON text without line breaks.
+func oneLineJSON(text []byte) []byte {
+	var one bytes.Buffer
+	if json.Compact(&one, text) != nil {
+		return text
+	}
+	return one.Bytes()
 }
 
 type contractsImport struct {

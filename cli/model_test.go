@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,51 +178,4 @@ func TestNoAbbreviations(t *testing.T) {
 	if err := a.run([]string{"quer"}); exitCode(err) != codeUsage {
 		t.Errorf("quer: %v", err)
 	}
-}
-
-func TestSchemaDiff(t *testing.T) {
-	for _, c := range []struct {
-		before, after string
-		want          string // change, then ! where it breaks
-	}{
-		{`{"type":"object"}`, `{"type":"object"}`, ""},
-		{`{"required":["a"]}`, `{"required":["a","b"]}`, `required: "b" added!`},
-		{`{"required":["a","b"]}`, `{"required":["a"]}`, `required: "b" removed`},
-		{`{"enum":["x","y"]}`, `{"enum":["x"]}`, `enum: "y" removed!`},
-		{`{"enum":["x"]}`, `{"enum":["x","y"]}`, `enum: "y" added`},
-		{`{"type":"integer"}`, `{"type":"number"}`, `type was "integer", is "number"`},
-		{`{"type":"number"}`, `{"type":"integer"}`, `type was "number", is "integer"!`},
-		{`{"minimum":1}`, `{"minimum":2}`, `minimum was 1, is 2!`},
-		{`{"maximum":1}`, `{"maximum":2}`, `maximum was 1, is 2`},
-		{`{"properties":{"a":{"minLength":1}}}`, `{"properties":{"a":{"minLength":2}}}`, `/properties/a: minLength was 1, is 2!`},
-		{`{"title":"a"}`, `{"title":"b"}`, `title changed`},
-		{`{"x-index":true}`, `{}`, `x-index removed: true`},
-		{`{}`, `{"not":{}}`, `not added: {}!`},
-	} {
-		var before, after map[string]any
-		decode(t, c.before, &before)
-		decode(t, c.after, &after)
-		d := &schemaDiff{}
-		d.schemas("", before, after)
-		got := ""
-		for _, ch := range d.changes {
-			if ch.pointer != "" {
-				got += ch.pointer + ": "
-			}
-			got += ch.what
-			if ch.breaking {
-				got += "!"
-			}
-		}
-		if got != c.want {
-			t.Errorf("%s → %s: %s, want %s", c.before, c.after, got, c.want)
-		}
-	}
-}
-
-func decode(t *testing.T, text string, v any) {
-	t.Helper()
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	must(t, d.Decode(v))
 }
