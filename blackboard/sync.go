@@ -169,6 +169,10 @@ func (s *syncer) wait(ctx context.Context, seq uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	select {
+	case s.wake <- struct{}{}: // what an earlier run wrote waits for nobody's mark
+	default:
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stop := context.AfterFunc(ctx, s.cond.Broadcast)

@@ -147,6 +147,9 @@ func (w *workers) run(ctx context.Context) (did bool, err error) {
 		w.leftovers()
 	}
 	for _, j := range w.startable() {
+		if w.busy && j.Kind != "archive.rotated" {
+			continue
+		}
 		did = true
 		if err := w.begin(ctx, j); err != nil {
 			return true, err
