@@ -150,7 +150,7 @@ func appendFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	ts.Check(err)
-	text := strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\xff`, "\xff", `\xc2\x9b`, "\u009b", `\0`, "\x00", `\e`, "\x1b", `\\`, `\`).Replace(strings.Join(args[1:], ""))
+	text := strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\xff`, "\xff", `\xc2\x9b`, "\u009b", `\0`, "\x00", `\e`, "\x1b", `\ufeff`, "\ufeff", `\\`, `\`).Replace(strings.Join(args[1:], ""))
 	_, err = f.WriteString(text)
 	ts.Check(err)
 	ts.Check(f.Close())

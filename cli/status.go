@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -180,6 +181,7 @@ func (s *boardStatus) archives(l layout.Layout) {
 // lanes looks at every lane file and what the journal says of it.
 func (a *app) lanes(l layout.Layout, state *blackboard.Standing) ([]laneLook, error) {
 	var out []laneLook
+	names := map[[2]uint64]string{} // of files with several
 	err := l.Lanes(func(lane, rel string, e fs.DirEntry) error {
 		look := laneLook{Lane: lane, Path: rel, Segment: 1}
 		if !e.Type().IsRegular() {
@@ -190,6 +192,15 @@ func (a *app) lanes(l layout.Layout, state *blackboard.Standing) ([]laneLook, er
 		fi, err := e.Info()
 		if err != nil {
 			return nil // gone since
+		}
+		if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+			id := [2]uint64{uint64(st.Dev), uint64(st.Ino)}
+			if first := names[id]; first != "" {
+				look.Problem = "it is a second name of " + first
+				out = append(out, look)
+				return nil
+			}
+			names[id] = rel
 		}
 		look.Size, look.age = fi.Size(), a.now().Sub(fi.ModTime())
 		look.Modified = showTime(fi.ModTime().UnixNano())
