@@ -139,12 +139,23 @@ func TestCheckAgainst(t *testing.T) {
 func TestLyingIndexIsFound(t *testing.T) {
 	reg, checker := testContracts(t)
 	_, _, _, x := smallArchive(t)
-	line := func(topic, plan string) string {
-		return fmt.Sprintf("{\"type\":%q,\"data\":{\"plan_id\":%q}}\n", topic, plan)
+	const n = 96
+	line := func(text string) string {
+		if !strings.Contains(text, `"time"`) {
+			text = strings.Replace(text, "{", `{"time":"2026-01-26T00:00:00Z",`, 1)
+		}
+		return text + strings.Repeat(" ", n-1-len(text)) + "\n"
 	}
-	n := len(line("aa", "p1"))
-	truth := newModel([]byte(strings.Repeat(line("aa", "p1"), 30)), nil, checker)
-	for name, lie := range map[string]string{"topic": line("bb", "p1"), "value": line("aa", "p2"), "refusal": strings.Repeat("x", n-1) + "\n"} {
+	truth := newModel([]byte(strings.Repeat(line(`{"type":"aa","data":{"plan_id":"p1"}}`), 30)), nil, checker)
+	for name, lie := range map[string]string{
+		"topic":   line(`{"type":"bb","data":{"plan_id":"p1"}}`),
+		"value":   line(`{"type":"aa","data":{"plan_id":"p2"}}`),
+		"refusal": strings.Repeat("x", n-1) + "\n",
+		"blank":   line(""),
+		"time":    line(`{"type":"aa","time":"2026-01-01T00:00:00Z"}`),
+		"id":      line(`{"type":"aa","id":"x","data":{"plan_id":"p1"}}`),
+		"line":    "{}\n" + line(`   {"type":"aa"}`)[3:],
+	} {
 		lied := bytes.Clone(truth.raw)
 		copy(lied[n*7:], lie)
 		file, w := truth.write(t, reg, checker, WriteOptions{FrameBytes: 512})
@@ -172,7 +183,7 @@ func TestLyingIndexIsFound(t *testing.T) {
 			t.Fatal(name, r.Damage())
 		}
 		rep, err := CheckAt(bytes.NewReader(b), int64(len(b)), CheckOptions{Extract: x})
-		if err != nil || rep.Err() == nil || !strings.Contains(rep.Err().Error(), "index: ") {
+		if err != nil || rep.Err() == nil || !strings.Contains(fmt.Sprint(rep.Problems), "index: ") {
 			t.Errorf("%s: %v %v", name, err, rep.Problems)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -135,8 +136,8 @@ func (c *checker) anew() {
 	c.samePostings(newIndex(col))
 }
 
-// differs names what two frames differ in. A time that the journal gave is not
-// known here.
+// differs names what two frames differ in; f is the index's, g is made of the
+// lines alone. A time that the journal gave is not known there: any may be meant.
 func differs(f, g *Frame) string {
 	switch {
 	case f.Part != g.Part || f.Lines != g.Lines:
@@ -145,7 +146,7 @@ func differs(f, g *Frame) string {
 		return "refusals"
 	case f.Events != g.Events || !slices.Equal(f.Topics, g.Topics):
 		return "topics"
-	case !f.timed && g.TimeMin > -1<<63 && (f.TimeMin != g.TimeMin || f.TimeMax != g.TimeMax) && f.Events > 0:
+	case f.Events > 0 && f.timed && g.TimeMin > math.MinInt64, f.Events > 0 && !f.timed && (f.TimeMin != g.TimeMin || f.TimeMax != g.TimeMax):
 		return "times"
 	case f.ids != g.ids:
 		return "ids"

@@ -32,10 +32,11 @@ const (
 	bucketBits   = 7 // log2
 	minKeyBits   = 8
 	maxKeyBits   = 16
-	maxPostFrame = 1 << 16 // frame numbers have 16 bits while they are gathered
-	maxPairs     = 4 << 20 // (key, frame) pairs of one archive: 32 MiB
-	budget       = 3       // per cent of the frames' size that the postings should keep below
-	bucketMin    = 4 + 4   // bytes of an empty bucket
+	maxPostFrame = 1 << 16  // frame numbers have 16 bits while they are gathered
+	maxPairs     = 4 << 20  // (key, frame) pairs of one archive: 32 MiB
+	budget       = 3        // per cent of the frames' size that the postings should keep below
+	bucketMin    = 4 + 4    // bytes of an empty bucket
+	maxBucket    = 64 << 20 // bytes of one that is read
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

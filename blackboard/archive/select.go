@@ -132,7 +132,7 @@ func (r *Reader) bucket(n int64) ([]byte, error) {
 	if n > 0 {
 		start = binary.LittleEndian.Uint32(r.dir[4*n-4:])
 	}
-	if start > end || end > r.t.postings {
+	if start > end || end > r.t.postings || end-start > maxBucket {
 		return nil, errors.New("a directory that contradicts itself")
 	}
 	b := make([]byte, end-start, end-start+bitPad)

@@ -17,7 +17,7 @@ import (
 // StoreRequest asks for one archive to be made durable.
 type StoreRequest struct {
 	Raw    string // the sealed segment's file
-	Path   string // the archive's file; its folder stands
+	Path   string // the archive's file; its folder is made durably where it is missing
 	Source Source
 	Write  WriteOptions
 	Seal   Seal // what the segment is known to be
@@ -47,6 +47,9 @@ func (req *StoreRequest) store() (Written, error) {
 		return Written{}, fmt.Errorf("archiving: %w", err)
 	}
 	defer raw.Close()
+	if err := folder(filepath.Dir(req.Path), req.Disk); err != nil {
+		return Written{}, fmt.Errorf("archiving %s: %w", req.Raw, err)
+	}
 	var w Written
 	err = replace(req.Path, req.Disk, func(out io.Writer) (err error) {
 		w, err = Write(out, stoppable{raw, req.Context}, req.Source, req.Write)
@@ -56,6 +59,22 @@ func (req *StoreRequest) store() (Written, error) {
 		return Written{}, fmt.Errorf("archiving %s: %w", req.Raw, err)
 	}
 	return w, nil
+}
+
+// folder makes a folder and those above it, and brings their names to the disk:
+// an archive must not be lost with the folder that it alone lies in.
+func folder(dir string, disk *durable.Disk) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := folder(above, disk); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return disk.SyncDir(above)
 }
 
 // stoppable reads until its context ends.

@@ -74,6 +74,31 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// TestStoreMakesFolders: the folders that lead to the archive are made, and
+// synced.
+func TestStoreMakesFolders(t *testing.T) {
+	req, _ := stored(t, 10)
+	disk, err := durable.New("count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Disk = disk
+	req.Path = filepath.Join(filepath.Dir(req.Raw), "archive", "agents", "7", "00000003.jsonl.zst")
+	if _, err := Store(req); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := Check(req.Path, CheckOptions{Seal: &req.Seal}); err != nil || rep.Err() != nil {
+		t.Error(err, rep.Problems)
+	}
+	if n, _ := disk.Steps(); n != 3+4 { // three folders; write, sync, rename, sync
+		t.Errorf("%d steps", n)
+	}
+	req.Path = filepath.Join(req.Raw, "x", "00000003.jsonl.zst")
+	if _, err := Store(req); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+}
+
 // TestStoreHoldsAgainstSeal: a segment that is not what was sealed is not
 // archived.
 func TestStoreHoldsAgainstSeal(t *testing.T) {

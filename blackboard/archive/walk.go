@@ -122,7 +122,10 @@ func skim(f io.ReaderAt, off, size int64) (h header, end int64, err error) {
 	if h.skippable {
 		end += h.payload
 	}
-	for last := h.skippable; !last; {
+	for last, n := h.skippable, 0; !last; n++ {
+		if n == maxBlockCount {
+			return h, end, fmt.Errorf("more than %d blocks at byte %d", n, off)
+		}
 		var b [3]byte
 		if err := readAt(f, b[:], end); err != nil {
 			return h, end, err
