@@ -11,7 +11,7 @@ import (
 	"stigmergy/contracts"
 )
 
-var errTooLong = errors.New("one journal entry names more bytes than are read at once") //nolint: a sentinel, never changed
+var errTooLong = errors.New("one journal entry names more bytes than are read at once")
 
 // Stats say what it took to answer.
 type Stats struct {

@@ -132,6 +132,6 @@ func (s *files) close() error {
 	}
 }
 
-var errReplaced = errors.New("another file has its name") //nolint: a sentinel, never changed
+var errReplaced = errors.New("another file has its name")
 
 var _ io.ReaderAt = (*file)(nil)

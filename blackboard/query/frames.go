@@ -54,7 +54,6 @@ func (s *archiveSource) open(*worker, int) *result {
 		return r.byJournal(key, nil, res)
 	}
 	set := rd.Select(r.want)
-	r.stats.Frames.Add(int64(len(rd.Frames())))
 	seg := r.segment(key)
 	fs := &frameSource{run: r, seg: seg, file: f, reader: rd, set: set}
 	if first := fs.first(); first != nil {

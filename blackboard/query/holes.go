@@ -47,7 +47,7 @@ func (r *run) missing(told map[segKey]bool) {
 }
 
 // errFound ends a search at its first match.
-var errFound = errors.New("found") //nolint: a sentinel, never changed
+var errFound = errors.New("found")
 
 // refusedTopics looks for a refused line of a topic that was asked for.
 func (r *run) refusedTopics() {

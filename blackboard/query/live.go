@@ -204,7 +204,7 @@ func (r *run) readStretch(w *worker, es []liveEntry, only *window, res *result) 
 	st.search(r, w, sure{}, false, res)
 }
 
-var newline = []byte{'\n'} //nolint: a constant that Go cannot write as one
+var newline = []byte{'\n'}
 
 // longEntry is what an entry is not longer than, unless it is one long line.
 const longEntry = 4 << 20

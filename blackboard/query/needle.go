@@ -19,6 +19,8 @@ const (
 	skipBits = 12
 	skipSize = 1 << skipBits
 	gram     = 4
+	// longNeedle is from where on skipping beats bytes.Index on JSON.
+	longNeedle = 16
 	// maxNeedle bounds the skips to what a byte holds.
 	maxNeedle = 200
 )
@@ -31,7 +33,7 @@ func newNeedle(text []byte, fold bool) *needle {
 		text = lowerASCII(text)
 	}
 	n := &needle{text: text, fold: fold}
-	if len(text) < 2*gram && !fold || len(text) < gram {
+	if len(text) < longNeedle && !fold || len(text) < gram {
 		return n
 	}
 	n.skip = new([skipSize]uint8)

@@ -17,7 +17,7 @@ type samples struct {
 // bucketBase is the ratio of a bucket's bounds.
 const bucketBase = 1.01
 
-var bucketLog = math.Log(bucketBase) //nolint: a constant that Go cannot write as one
+var bucketLog = math.Log(bucketBase)
 
 // add takes a number in and returns by how many values it grew.
 func (s *samples) add(v float64) int {

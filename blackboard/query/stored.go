@@ -11,7 +11,7 @@ import (
 	"stigmergy/blackboard/layout"
 )
 
-var errNotRegular = errors.New("not a regular file") //nolint: a sentinel, never changed
+var errNotRegular = errors.New("not a regular file")
 
 // stored is what stands on the board beside journal and archives.
 type stored struct {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -17,7 +18,7 @@ const (
 // ErrGroups says that a query has more groups than are kept.
 var ErrGroups = errors.New("too many groups")
 
-// Table is a grouped aggregation. Values that are absent make the group null;
+// Table is a grouped aggregation by scalars. Without one the group is null;
 // an event with several values at the path (through an array) counts once in the
 // group of each.
 type Table struct {
@@ -92,17 +93,17 @@ func (t *Table) Add(ev *contracts.Event) (err error) {
 	if t.path == nil {
 		return t.addTo(contracts.Value{}, ev)
 	}
-	var seen [][]byte
+	var seen []contracts.Value
 	ev.Each(*t.path, func(v contracts.Value) bool {
-		if v.Kind == contracts.Array {
-			return true // its elements follow
+		if v.Kind == contracts.Array || v.Kind == contracts.Object {
+			return true // an array's elements follow
 		}
 		for _, s := range seen {
-			if bytes.Equal(s, v.Raw) {
+			if s.Kind == v.Kind && bytes.Equal(s.TextBytes(), v.TextBytes()) {
 				return true
 			}
 		}
-		seen = append(seen, v.Raw)
+		seen = append(seen, v)
 		err = t.addTo(v, ev)
 		return err == nil
 	})
@@ -133,6 +134,9 @@ func (t *Table) addTo(key contracts.Value, ev *contracts.Event) error {
 // group finds the group of a value: by kind and text, so that "1" and 1 differ
 // and two spellings of one string do not.
 func (t *Table) group(v contracts.Value) (*group, error) {
+	if v.Kind == contracts.Null {
+		v = contracts.Value{}
+	}
 	t.scratch = append(t.scratch[:0], byte(v.Kind))
 	t.scratch = append(t.scratch, v.TextBytes()...)
 	if g := t.groups[string(t.scratch)]; g != nil {
@@ -142,7 +146,10 @@ func (t *Table) group(v contracts.Value) (*group, error) {
 		return nil, t.tooMany()
 	}
 	g := &group{key: []byte("null"), cells: make([]cell, len(t.aggs))}
-	if v.Exists() {
+	switch {
+	case v.Kind == contracts.String:
+		g.key = contracts.AppendString(nil, v.TextBytes())
+	case v.Exists():
 		g.key = bytes.Clone(v.Raw)
 	}
 	t.groups[string(t.scratch)] = g
@@ -169,11 +176,12 @@ func (t *Table) Approximate() bool { return t.coarse }
 
 // cell takes the values of one event into one aggregate.
 func (t *Table) cell(a *Agg, c *cell, ev *contracts.Event) {
-	if a.kind == aggLast && !c.newer(ev) {
+	at := placeOf(ev)
+	if a.kind == aggLast && at.less(c.at) {
 		return
 	}
 	if a.path == nil {
-		c.num = ev.Time()
+		c.num, c.at = ev.Time(), at
 		return
 	}
 	has := false
@@ -185,23 +193,19 @@ func (t *Table) cell(a *Agg, c *cell, ev *contracts.Event) {
 		t.value(a, c, v)
 		return true
 	})
-	if has && a.kind == aggCount {
-		c.num++
+	if has {
+		c.num, c.at = c.num+1, at
 	}
 }
 
-// newer tells whether the event comes behind those seen; a pending one comes
-// behind all that are journaled.
-func (c *cell) newer(ev *contracts.Event) bool {
+// placeOf is where an event stands; a pending one stands behind all that are
+// journaled.
+func placeOf(ev *contracts.Event) place {
 	at := place{ev.Seq, int64(ev.LineNo)}
 	if at.seq == 0 {
 		at.seq = pendingSeq
 	}
-	if at.less(c.at) {
-		return false
-	}
-	c.at = at
-	return true
+	return at
 }
 
 func (t *Table) value(a *Agg, c *cell, v contracts.Value) {
@@ -231,19 +235,25 @@ func (t *Table) value(a *Agg, c *cell, v contracts.Value) {
 	}
 }
 
-// better tells whether v is the smaller, or larger, of two values.
+// better tells whether v is the smaller, or larger, of two values: numbers come
+// before times, times before other text.
 func (a *Agg) better(best, v contracts.Value) bool {
 	if !v.Exists() || !best.Exists() {
 		return v.Exists()
 	}
-	o := newOperand(best.Text())
-	d := o.compare(v.TextBytes())
+	o, w := newOperand(best.Text()), newOperand(v.Text())
+	d := cmp.Or(w.class()-o.class(), o.compare(w.text), bytes.Compare(w.text, o.text))
 	return d != 0 && (d < 0) == (a.kind == aggMin)
 }
 
-func cloneValue(v contracts.Value) contracts.Value {
-	v.Raw = bytes.Clone(v.Raw)
-	return v
+func (o *operand) class() int {
+	switch {
+	case o.isNum:
+		return 0
+	case o.isTime:
+		return 1
+	}
+	return 2
 }
 
 // empty is a table that asks for the same.
@@ -287,4 +297,9 @@ func (c *cell) merge(a *Agg, o *cell) {
 	case a.better(c.best, o.best):
 		c.best = o.best
 	}
+}
+
+func cloneValue(v contracts.Value) contracts.Value {
+	v.Raw = bytes.Clone(v.Raw)
+	return v
 }
