@@ -184,7 +184,7 @@ func TestLookups(t *testing.T) {
 
 func TestValidWithNewlines(t *testing.T) {
 	for s, want := range map[string]bool{
-		"{\n \"a\": [\n1\n]\n}\n": true, "1\n": true, "\n\"x\"": true,
+		"{\n \"a\": [\n1\n]\n}\n": true, "1\n": true, "\n\"x\"": true, "{\"\":\n1}": true,
 		"\"a\nb\"": false, "1\n2": false, "\n": false, "": false, "{\n": false, "\"\n": false, "tr\nue": false,
 	} {
 		if Valid([]byte(s)) != want {

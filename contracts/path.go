@@ -58,7 +58,7 @@ func EscapeKey(key string) string {
 // Get is the first value at a path, as Each finds it; a path that does not parse
 // finds nothing.
 func (e *Event) Get(path string) Value {
-	if strings.IndexByte(path, '.') < 0 && strings.IndexByte(path, '\\') < 0 {
+	if path != "" && strings.IndexByte(path, '.') < 0 && strings.IndexByte(path, '\\') < 0 {
 		keys := [1]string{path}
 		return e.first(keys[:])
 	}

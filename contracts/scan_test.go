@@ -160,7 +160,7 @@ var accepted = []struct{ name, line string }{
 	{"white space", "\t {\t\"type\" :\r \"a\" , \"data\" : [ 1 , { \"x\" : null } , [ ] , { } ] } \t"},
 	{"all escapes", `{"type":"a","data":"\"\\\/\b\f\n\r\t\u0000\u001F\uFFFF"}`},
 	{"surrogate pair", `{"type":"a","data":"\ud83d\uDE00\uDBFF\uDFFF"}`},
-	{"UTF-8", "{\"type\":\"a\",\"data\":\"\u00e9\u20ac\U0001f600\U0010ffff\ud7ff\ue000\ufffd\"}"},
+	{"UTF-8", "{\"type\":\"a\",\"data\":\"\u0080\u07ff\u0800\u20ac\ud7ff\ue000\ufffd\uffff\U00010000\U0001f600\U00100000\U0010ffff\"}"},
 	{"DEL", "{\"type\":\"a\",\"data\":\"\x7f\"}"},
 	{"U+2028", "{\"type\":\"a\",\"data\":\"\u2028\u2029\"}"},
 	{"numbers", `{"type":"a","data":[0,-0,1,-1,0.5,10.25,1e5,1E+5,1e-5,0e0,-0.0e-0,1234567890]}`},
@@ -190,6 +190,7 @@ func TestScanAccepts(t *testing.T) {
 			if r := Scan([]byte(c.line), &env); r != nil {
 				t.Fatalf("refused %.100q: %v", c.line, r)
 			}
+			mustAgree(t, []byte(c.line))
 		})
 	}
 }
@@ -227,6 +228,25 @@ func TestScanSpans(t *testing.T) {
 	}
 	if _, known := env.Attr(strings.Repeat("x", 40)); known {
 		t.Error("a long name is known")
+	}
+}
+
+// TestScanLookalikes: keys that begin or end like an attribute's are not it.
+func TestScanLookalikes(t *testing.T) {
+	for _, name := range []string{"specversion", "id", "source", "type", "subject", "time", "data", "data_base64", "linedigest", "cause", "topic"} {
+		for i := range len(name) + 1 {
+			for _, key := range []string{name[:i], name[:i] + "x" + name[min(i+1, len(name)):], name + name[i:] + "x", strings.ToUpper(name), name[:i] + " " + name[i:]} {
+				_, same := new(Envelope).Attr(key)
+				line := []byte(`{"` + key + `":"v", "padding":"0123456789"}`)
+				var env Envelope
+				if r := Scan(line, &env); r != nil {
+					t.Fatalf("%s: %v", line, r)
+				}
+				if got := env != (Envelope{Keys: 2}); got != same {
+					t.Errorf("%s: known %v, want %v", line, got, same)
+				}
+			}
+		}
 	}
 }
 

@@ -125,6 +125,24 @@ func TestParseTimeEveryDay(t *testing.T) {
 	}
 }
 
+// TestParseTimeEveryByte puts each of the 256 bytes at each place of a time.
+func TestParseTimeEveryByte(t *testing.T) {
+	form := regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[tT][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+	for _, text := range []string{"2026-01-26T11:12:13.5Z", "2026-11-10T01:02:03+01:20"} {
+		b := []byte(text)
+		for i := range b {
+			for c := range 256 {
+				b[i] = byte(c)
+				_, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(b)))
+				if _, ok := ParseTime(b); ok != (err == nil && form.Match(b)) {
+					t.Errorf("%q is accepted: %v; the standard library says %v", b, ok, err)
+				}
+			}
+			b[i] = text[i]
+		}
+	}
+}
+
 func TestParseTimeDoesNotAllocate(t *testing.T) {
 	b := []byte("2026-01-26T00:00:00.000002Z")
 	if n := testing.AllocsPerRun(100, func() { ParseTime(b) }); n != 0 {
