@@ -24,9 +24,11 @@ import (
 type laneFile struct {
 	lane     string // escaped
 	path     string
+	board    string
 	fd       int
 	ino, dev uint64
 	blind    bool // may be written but not read
+	named    bool // its folders are synced
 }
 
 // openLane opens a lane for appending and makes it where it is missing.
@@ -47,7 +49,7 @@ func openLane(l layout.Layout, lane string) (*laneFile, error) {
 		_ = unix.Close(dir)
 		dir = next
 	}
-	f := &laneFile{lane: lane, path: path}
+	f := &laneFile{lane: lane, path: path, board: l.Dir}
 	if err := f.open(dir, elems[len(elems)-1]); err != nil {
 		return nil, laneError(path, err)
 	}
@@ -179,12 +181,28 @@ func (f *laneFile) unfinished() bool {
 	return err == nil && n == 1 && last[0] != '\n'
 }
 
-// sync makes what was written durable.
+// sync makes what was written durable; the first time also the names of the
+// folders in which the file stands, for it may be new.
 func (f *laneFile) sync() error {
 	if err := unix.Fsync(f.fd); err != nil {
 		return &Fault{Doing: "syncing the lane", Path: f.path, Err: err, Code: codeDisk}
 	}
+	for dir := f.path; !f.named && dir != f.board; {
+		dir = filepath.Dir(dir)
+		if err := syncDir(dir); err != nil {
+			return &Fault{Doing: "syncing the lane's folder", Path: dir, Err: err, Code: codeDisk}
+		}
+	}
+	f.named = true
 	return nil
+}
+
+func syncDir(dir string) error {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fsync(fd), unix.Close(fd))
 }
 
 // moved tells whether the path names another file by now: the lane was

@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -32,7 +33,7 @@ type app struct {
 	now     func() time.Time
 	parser  *kong.Kong
 	line    *commandLine
-	quiet   bool // the exit status is all that is asked for
+	drains  atomic.Bool // a daemon of ours is up: it ends in its own time
 }
 
 // Main runs one command line and returns the exit status.
@@ -77,7 +78,11 @@ func (a *app) run(args []string) error {
 	}
 	stop := a.catchSignals()
 	defer stop()
-	return command.Run(a)
+	err = command.Run(a)
+	if errors.Is(err, context.Canceled) {
+		return a.stopped(err)
+	}
+	return err
 }
 
 // helpShown is what stops the parser once the help is printed.

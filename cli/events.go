@@ -3,7 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"strconv"
+	"sync"
 	"time"
 
 	"stigmergy/blackboard/query"
@@ -201,18 +201,28 @@ func showTime(ns int64) string {
 	return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// runShown is how many refusals in a row are shown before the rest is folded.
-const runShown = 3
+// runShown is how many refusals in a row are shown before the rest is folded;
+// after runPause without another one it is said how many.
+const (
+	runShown = 3
+	runPause = time.Second
+)
 
 // runFold hides long runs of board.quarantined from people: one broken writer
 // would push everything else off the screen.
 type runFold struct {
-	a      *app
+	a *app
+
+	mu     sync.Mutex // guards what follows
 	run    int
 	hidden int
+	timer  *time.Timer
 }
 
+// hides counts an event and tells whether it is left out.
 func (f *runFold) hides(topic string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if topic != "board.quarantined" {
 		f.run = 0
 		return false
@@ -221,15 +231,22 @@ func (f *runFold) hides(topic string) bool {
 		return false
 	}
 	f.hidden++
+	if f.timer == nil {
+		f.timer = time.AfterFunc(runPause, func() { _ = f.tell() }) // a failed write is told by the next one
+	}
+	f.timer.Reset(runPause)
 	return true
 }
 
 // tell says how many were hidden, once the run is over.
 func (f *runFold) tell() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	n := f.hidden
 	if f.hidden = 0; n == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(f.a.out, "… and %s more refused lines (stigmergy quarantine ls)\n", strconv.Itoa(n))
+	f.timer.Stop()
+	_, err := fmt.Fprintf(f.a.out, "… and %d more refused lines (stigmergy quarantine ls)\n", n)
 	return err
 }

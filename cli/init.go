@@ -29,12 +29,11 @@ func (c *initCmd) Run(a *app) error {
 		return err
 	}
 	if a.format() == "json" {
-		p := a.printer()
 		id, err := l.ID()
 		if err != nil {
 			return err
 		}
-		return errors.Join(p.add(record{text("board", l.Dir), text("board_id", id), flag("made", made)}), p.close())
+		return a.one(record{text("board", l.Dir), text("board_id", id), flag("made", made)})
 	}
 	word := "The board stands already"
 	if made {

@@ -45,6 +45,11 @@ func (p *poster) lines(r io.Reader) error {
 			return p.a.stopped(p.a.ctx.Err())
 		}
 	}
+	if p.rows != nil {
+		if err := p.rows.close(); err != nil {
+			return err
+		}
+	}
 	if bad > 0 {
 		p.a.note("stigmergy: %d of %d lines were refused and not appended", bad, in.n)
 		return errors.Join(w.outcome(), exitWith(exitCode(tell)))

@@ -53,7 +53,9 @@ type poster struct {
 	checker  contracts.Checker
 	policy   *contracts.Policy
 	file     *laneFile
+	segment  uint64            // of file; 0: not known yet
 	seen     map[string]string // id → position, for --dedup
+	rows     *printer          // of many, for --lines
 }
 
 // Run appends one event, or all of standard input.
@@ -279,12 +281,16 @@ func (p *poster) one(line []byte) error {
 
 // append writes a checked line, synced if asked, and tells where it stands.
 func (p *poster) append(line []byte) (contracts.Position, error) {
+	if p.file != nil && p.file.moved() {
+		p.file.close() // rotated: the segment waits for us to let go
+		p.file = nil
+	}
 	if p.file == nil {
 		f, err := openLane(p.l, p.lane)
 		if err != nil {
 			return contracts.Position{}, err
 		}
-		p.file = f
+		p.file, p.segment = f, 0
 	}
 	offset, err := p.file.append(line)
 	if err == nil && p.cmd.Sync {
@@ -293,8 +299,12 @@ func (p *poster) append(line []byte) (contracts.Position, error) {
 	if err != nil {
 		return contracts.Position{}, appendFault(p.l, err)
 	}
-	seg, err := segmentOf(p.l, p.file)
-	return contracts.Position{Lane: p.lane, Segment: seg, Offset: offset}, err
+	if p.segment == 0 || p.file.moved() {
+		if p.segment, err = segmentOf(p.l, p.file); err != nil {
+			return contracts.Position{}, err
+		}
+	}
+	return contracts.Position{Lane: p.lane, Segment: p.segment, Offset: offset}, nil
 }
 
 // appendFault says which disk is full.
@@ -312,8 +322,14 @@ func (p *poster) print(id, pos string) error {
 		_, err := fmt.Fprintf(p.a.out, "%s %s\n", visible(id), pos)
 		return err
 	}
-	pr := p.a.printer()
-	return errors.Join(pr.add(record{text("id", id), text("position", pos)}), pr.close())
+	r := record{text("id", id), text("position", pos)}
+	if p.cmd.Lines && p.rows == nil {
+		p.rows = p.a.printer()
+	}
+	if p.rows != nil {
+		return p.rows.add(r)
+	}
+	return p.a.one(r)
 }
 
 // check says why a line must not be appended: exit 65, or 77 for a forgery.

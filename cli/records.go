@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"unicode/utf8"
 
@@ -94,6 +95,15 @@ type printer struct {
 }
 
 func (a *app) printer() *printer { return &printer{a: a, format: a.format()} }
+
+// one prints the only record there is: as JSON an object, no array.
+func (a *app) one(r record) error {
+	p := a.printer()
+	if p.format == "json" {
+		p.format = "jsonl"
+	}
+	return errors.Join(p.add(r), p.close())
+}
 
 // add prints one record.
 func (p *printer) add(r record) error {

@@ -41,8 +41,7 @@ func (c *rotateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p := a.printer()
-	return errors.Join(p.add(record{text("lane", out.Lane), number("segment", out.Segment)}), p.close())
+	return a.one(record{text("lane", out.Lane), number("segment", out.Segment)})
 }
 
 // instead does what a daemon would, under its lock.

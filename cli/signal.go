@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // signalError is why the context ended when a signal came.
@@ -24,8 +25,13 @@ func (e *signalError) code() int {
 	return codeInterrupt
 }
 
+// patience is how long a command may take to end after a signal; one that
+// hangs in a read of standard input cannot be told otherwise.
+const patience = 500 * time.Millisecond
+
 // catchSignals ends the context on Ctrl-C and SIGTERM. A second signal meets
-// the default and stops the program at once.
+// the default and stops the program at once; so does the first one after a
+// while, unless a daemon is draining.
 func (a *app) catchSignals() (stop func()) {
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
@@ -33,8 +39,15 @@ func (a *app) catchSignals() (stop func()) {
 	go func() {
 		select {
 		case s := <-ch:
-			signal.Stop(ch)
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
 			a.cancel(&signalError{s})
+			select {
+			case <-done:
+			case <-time.After(patience):
+				if sig, ok := s.(syscall.Signal); ok && !a.drains.Load() {
+					_ = syscall.Kill(os.Getpid(), sig) // ourselves: cannot fail
+				}
+			}
 		case <-done:
 		}
 	}()

@@ -24,11 +24,7 @@ func (versionCmd) Run(a *app) error {
 		_, err := fmt.Fprintf(a.out, "stigmergy %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	}
-	p := a.printer()
-	if err := p.add(r); err != nil {
-		return err
-	}
-	return p.close()
+	return a.one(r)
 }
 
 // buildVersion names this build in the journal.
