@@ -10,10 +10,10 @@
 //	zstd -dc BOARD/archive/agents/7/00000003.jsonl.zst
 //
 // Writing, with everything the index needs to know of a line asked from an
-// Extractor:
+// Extractor; Store does it durably and reads the file back:
 //
-//	ex := archive.NewExtractor(archive.Contracts{Registry: reg, Checker: checker})
-//	sum, err := archive.Write(out, raw, archive.Source{Lane: "agents/7", Segment: 3, Runs: runs, Extract: ex}, archive.WriteOptions{})
+//	ex := archive.NewExtractor(archive.Contracts{Registry: reg, Checker: checker, Refused: recorded})
+//	made, err := archive.Write(out, raw, archive.Source{Lane: "agents/7", Segment: 3, Runs: runs, Extract: ex}, archive.WriteOptions{})
 //
 // Reading the lines that may hold one plan's events, the newest frame first:
 //
@@ -28,12 +28,14 @@
 //	}
 //
 // What Select leaves out cannot match; what it keeps may. Counts by topic are
-// exact (Frame.Topics, Reader.Topics, Catalog) and need no decompression.
+// exact (Frame.Topics, Summary.Topics) and need no decompression.
 //
 // A Catalog sums up all archives of a board in one file, so that a selective
-// query opens only those that can match.
+// query opens only those that can match. Check finds any bit that changed;
+// Rebuild makes index and seek table anew and copies the frames as they stand.
 //
 // Nothing read from an archive is believed: every part of the index has a
 // checksum, every number is held against the file, and where one is wrong the
-// frames are found by walking them and Select keeps everything.
+// frames are found by walking them and Select keeps everything. Files that other
+// tools compressed are read too, as streams.
 package archive
