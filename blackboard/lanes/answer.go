@@ -12,7 +12,7 @@ func (s *Set) Track(f Finding, lane string, segment uint64) *Tail {
 	switch {
 	case f.Kind == Truncated:
 		return s.trackAnew(f.Tail, lane, segment, 0)
-	case f.Orphan:
+	case f.ghost != nil:
 		return s.trackOrphan(f, lane, segment)
 	}
 	c := f.cand
@@ -26,7 +26,9 @@ func (s *Set) Track(f Finding, lane string, segment uint64) *Tail {
 		delete(s.heirs, c.rel)
 	}
 	s.adopt(t, c.rel)
-	t.home = c.rel
+	if t.home = c.rel; c.passed {
+		t.home, t.fate, t.gone = "", Renamed, Renamed
+	}
 	return t
 }
 

@@ -8,10 +8,11 @@ type dirty struct {
 	wake chan struct{} // holds one token while anything below is set
 
 	mu       sync.Mutex
-	paths    map[string]bool // mu: board-relative; true: the name itself came or went
-	spare    map[string]bool // mu: an empty one
-	overflow int             // mu: how often the event queue overflowed
-	fault    error           // mu: why watching broke down
+	paths    map[string]bool   // mu: board-relative; true: the name itself came or went
+	spare    map[string]bool   // mu: an empty one
+	moves    map[string]string // mu: new name → the lane's name it was renamed from; nil: not wanted
+	overflow int               // mu: how often the event queue overflowed
+	fault    error             // mu: why watching broke down
 }
 
 func newDirty() *dirty {
@@ -24,6 +25,37 @@ func (d *dirty) add(rel string, entry bool) {
 	d.paths[rel] = d.paths[rel] || entry
 	d.mu.Unlock()
 	d.signal()
+}
+
+// moved notes that what is under to now was under from, a lane's name.
+func (d *dirty) moved(from, to string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.moves == nil {
+		return
+	}
+	if first, ok := d.moves[from]; ok {
+		delete(d.moves, from)
+		from = first
+	}
+	if len(d.moves) < maxMoves && from != to {
+		d.moves[to] = from
+	}
+}
+
+// maxMoves bounds what is kept of names that came and went.
+const maxMoves = 4096
+
+// took takes what moved notes, from a Set's dirty.
+func (d *dirty) took() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.moves) == 0 {
+		return nil
+	}
+	m := d.moves
+	d.moves = map[string]string{}
+	return m
 }
 
 func (d *dirty) overflowed() {

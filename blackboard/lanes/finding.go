@@ -13,9 +13,10 @@ const (
 	// Found: a lane file nobody tracks. Track it with its lane and its next
 	// free segment number, then read it from its start (no Grown follows for
 	// what is there already). Orphan set: the bytes are late ones, written
-	// into an old file of Lane after its successor went on; they get the next
-	// free segment number, too. An unanswered Found comes again with the next
-	// change or sweep.
+	// into an old file of Lane after its successor went on, or those of a file
+	// that was renamed away from Lane's name (Reason Renamed) before anybody
+	// looked; they get the next free segment number, too, and end no other
+	// segment. An unanswered Found comes again with the next change or sweep.
 	Found Kind = iota + 1
 	// Grown: Tail has bytes behind its offset that were not there at the last
 	// look. Read to its end, or call Tail.Again to hear of it again. Comes for
@@ -148,7 +149,7 @@ type Finding struct {
 
 	// Reachable: Tail's old bytes can still be read through Tail.ReadAt.
 	Reachable bool
-	// Orphan: late bytes of an old file, see Found.
+	// Orphan: bytes of a file that has no lane's name any more, see Found.
 	Orphan bool
 
 	cand  *cand  // the new file of Found and Replaced

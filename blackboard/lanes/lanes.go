@@ -1,10 +1,12 @@
 package lanes
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -117,6 +119,7 @@ func New(l layout.Layout, opt Options) (*Set, error) {
 		config: map[string]stat{}, again: map[string]int64{}, folders: newFolders(), abroad: map[string]int{}, devices: map[uint64]bool{},
 	}
 	s.pool = newPool(opt.MaxOpen, s.openFile)
+	s.dirty.moves = map[string]string{}
 	return s, nil
 }
 
@@ -165,6 +168,9 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 		return nil, fmt.Errorf("restoring lane %s: %w", v.Lane, err)
 	}
 	m := v.Mark
+	if !m.Known() {
+		m = s.own(path)
+	}
 	st := stat{identity: m.identity(), size: m.Size, ctime: m.Ctime, uid: m.UID}
 	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: max(m.Offset, v.Offset)}
 	t.win = window{offset: m.Offset, head: m.Head, sum: m.Tail, summed: true}
@@ -179,6 +185,20 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 	}
 	s.settleIn(t, path, home)
 	return t, nil
+}
+
+// own is the mark of a file in the board's private folder: nobody puts another
+// one in its place, so what stands there is what the journal means.
+func (s *Set) own(path string) Mark {
+	if !strings.HasPrefix(path, ".stigmergy/") {
+		return Mark{}
+	}
+	st, err := s.stat(path)
+	if err != nil {
+		return Mark{}
+	}
+	none := sha256.Sum256(nil)
+	return Mark{Dev: st.dev, Ino: st.ino, Birth: st.birth, Size: st.size, UID: st.uid, Head: none, Tail: none}
 }
 
 // settleIn gives a restored Tail its places.

@@ -26,6 +26,7 @@ type round struct {
 type stranger struct {
 	rel, lane string
 	st        stat
+	passed    bool // it had that lane's name for a while, unseen
 }
 
 // Findings settles all dirty paths against the disk. The slice is valid until
@@ -76,6 +77,11 @@ func (r *round) settle() {
 		p := r.queue[i]
 		r.look(p, r.queued[p])
 	}
+	for rel, from := range s.dirty.took() {
+		if lane, ok := layout.LaneName(from); ok && !layout.Owned(lane) {
+			r.passedBy(rel, lane)
+		}
+	}
 	r.recognise()
 	for _, t := range r.lost {
 		if s.at[t.Path] != t {
@@ -113,6 +119,10 @@ func (r *round) say(f Finding) {
 func (r *round) look(rel string, entry bool) {
 	s := r.s
 	cur, lane, isLane := s.at[rel], "", true
+	if c := s.cands[rel]; c != nil && c.passed {
+		r.passedBy(rel, c.lane)
+		return
+	}
 	if cur == nil {
 		if isConfig(rel) {
 			r.configured(rel)
@@ -163,7 +173,7 @@ func (r *round) changed(rel string, cur *Tail, st stat, err error) {
 		r.vacant(rel)
 		r.notALane(rel, lane, st)
 	default:
-		r.strangers = append(r.strangers, stranger{rel, lane, st})
+		r.strangers = append(r.strangers, stranger{rel: rel, lane: lane, st: st})
 	}
 }
 
@@ -192,6 +202,25 @@ func (r *round) vacant(rel string) {
 		return
 	}
 	r.isGone(t)
+}
+
+// passedBy looks at a file that has no lane's name but, as an event told, had
+// one before anybody looked: its lines were written to a lane.
+func (r *round) passedBy(rel, lane string) {
+	s := r.s
+	if _, isLane := layout.LaneName(rel); isLane || s.at[rel] != nil {
+		return
+	}
+	dir := parent(rel)
+	if !wanted(dir) || !r.known(dir) {
+		return
+	}
+	st, err := s.stat(rel)
+	if err != nil || !st.regular() || s.byID[st.identity] != nil {
+		s.forgetCand(rel)
+		return
+	}
+	r.strangers = append(r.strangers, stranger{rel: rel, lane: lane, st: st, passed: true})
 }
 
 // thing looks at a path that is no lane's: a folder, or a link to one.

@@ -260,3 +260,47 @@ func TestScenarios(t *testing.T) {
 		}
 	}
 }
+
+// TestPassedBy: a file had a lane's name only between two looks, as a rename
+// event tells; its lines are not lost.
+func TestPassedBy(t *testing.T) {
+	r := newReader(t, Options{Watch: true})
+	r.start(nil)
+	defer func() { must(t, r.set.Close()) }()
+	r.append("x/a.jsonl", "0\n")
+	r.settle()
+	for i := range 3 { // logrotate, thrice
+		r.append("x/a.jsonl", itoa(i+1)+"\n")
+		for j := 3; j > 0; j-- {
+			if _, err := os.Stat(r.path("x/a.jsonl." + itoa(j))); err == nil {
+				r.rename("x/a.jsonl."+itoa(j), "x/a.jsonl."+itoa(j+1))
+			}
+		}
+		r.rename("x/a.jsonl", "x/a.jsonl.1")
+	}
+	r.append("x/a.jsonl", "4\n")
+	r.append("b\xff.jsonl", "5\n")
+	r.rename("b\xff.jsonl", "c")
+	r.append("archive.jsonl", "6\n")
+	r.rename("archive.jsonl", ".hidden")
+	r.settle()
+	r.append("x/a.jsonl.2", "late\n")
+	r.settle()
+	r.restart()
+	r.append("x/a.jsonl.1", "later\n")
+	r.settle()
+	got := r.taken
+	for k, want := range map[string]string{"x/a@1": "0\n1\n", "b%FF@1": "5\n", "archive@1": "6\n"} {
+		if string(got[k]) != want {
+			t.Errorf("%s: took in %q, want %q", k, got[k], want)
+		}
+		delete(got, k)
+	}
+	all := string(got["x/a@2"]) + string(got["x/a@3"]) + string(got["x/a@4"])
+	for _, line := range []string{"2\nlate\n", "3\nlater\n", "4\n"} {
+		if strings.Count(all, line) != 1 {
+			t.Errorf("%q: took in %q", line, all)
+		}
+	}
+	checkSet(t, r.set)
+}

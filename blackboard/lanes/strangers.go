@@ -14,6 +14,9 @@ type cand struct {
 	since int64 // when it last changed (by Set.now)
 	same  int64 // so many of its first bytes are known to be the old file's
 	begin bool  // it was found to be a mere beginning
+
+	lane   string // as in stranger
+	passed bool
 }
 
 // laneOf is the lane that a path is named for, or nothing.
@@ -42,7 +45,9 @@ func (s *Set) takeCand(c *cand) {
 func (r *round) stranger(x stranger) {
 	s := r.s
 	if first := r.firstName(x); first != "" {
-		r.hardLink(x, first)
+		if !x.passed {
+			r.hardLink(x, first)
+		}
 		return
 	}
 	c, ok := r.cand(x)
@@ -52,6 +57,9 @@ func (r *round) stranger(x stranger) {
 	r.readable(x.rel)
 	delete(s.said, x.rel)
 	f := Finding{Kind: Found, Lane: x.lane, Path: x.rel, UID: c.st.uid, Size: c.st.size, cand: c}
+	if x.passed {
+		f.Orphan, f.Reason = true, Renamed
+	}
 	old := s.heirs[x.rel]
 	if old == nil {
 		r.say(f)
@@ -101,7 +109,7 @@ func (r *round) cand(x stranger) (*cand, bool) {
 		r.unreadable(x.rel, x.lane, nil, err)
 		return nil, false
 	}
-	c := &cand{rel: x.rel, file: s.pool.file(st.identity, x.rel, fd), st: st, since: r.now}
+	c := &cand{rel: x.rel, file: s.pool.file(st.identity, x.rel, fd), st: st, since: r.now, lane: x.lane, passed: x.passed}
 	s.cands[x.rel], s.candOf[st.identity] = c, x.rel
 	return c, true
 }

@@ -3,6 +3,7 @@ package lanes
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/fsnotify/fsnotify"
@@ -61,12 +62,33 @@ func (n *notifier) run() {
 }
 
 func (n *notifier) event(ev fsnotify.Event) {
-	rel := "."
-	if len(ev.Name) > len(n.root) {
-		rel = strings.TrimPrefix(ev.Name[len(n.root):], "/")
-	}
 	entry := ev.Op&(fsnotify.Create|fsnotify.Remove|fsnotify.Rename) != 0
-	n.out.add(rel, entry)
+	if ev.Op.Has(fsnotify.Create) {
+		if from, ok := renamedFrom(ev); ok {
+			n.out.moved(n.rel(from), n.rel(ev.Name))
+		}
+	}
+	n.out.add(n.rel(ev.Name), entry)
+}
+
+// rel is a path below the root.
+func (n *notifier) rel(name string) string {
+	if len(name) <= len(n.root) {
+		return "."
+	}
+	return strings.TrimPrefix(name[len(n.root):], "/")
+}
+
+// renamedFrom is the name that a file had in a watched folder before. The
+// library knows it and tells it in the event's text only.
+func renamedFrom(ev fsnotify.Event) (string, bool) {
+	bare := fsnotify.Event{Name: ev.Name, Op: ev.Op}.String()
+	quoted, ok := strings.CutPrefix(ev.String(), bare+" ← ")
+	if !ok {
+		return "", false
+	}
+	from, err := strconv.Unquote(quoted)
+	return from, err == nil
 }
 
 func (n *notifier) path(rel string) string {
