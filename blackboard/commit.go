@@ -109,6 +109,9 @@ func (k *Kernel) commit(ctx context.Context, in *intake) error {
 	if err := k.own(ctx, t); err != nil {
 		return err
 	}
+	if t.born == 0 {
+		k.mark(t)
+	}
 	e := &journal.Entry{Kind: journal.Input, Lane: t.lane, Segment: t.segment, From: in.batch.From, To: in.to, Lines: int64(len(in.batch.Lines)), Root: in.root}
 	if err := k.record(ctx, e); err != nil {
 		return err

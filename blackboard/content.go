@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
 )
 
 // segmentKey names a segment.
@@ -31,7 +33,9 @@ type content struct {
 	paths map[segmentKey]string
 	// bases is where in the lane's file a segment begins, after a cut.
 	bases map[segmentKey]int64
-	open1 opened
+	// tracked finds the file of a segment by its identity; nil asks nobody.
+	tracked func(k segmentKey) []candidate
+	open1   opened
 }
 
 // opened is the segment read last; entries come in runs of one lane.
@@ -60,7 +64,11 @@ func (c *content) close() error {
 // rotated notes what a rotate entry says of where the next segment begins.
 func (c *content) rotated(e *journal.Entry) {
 	if e.Base != 0 {
-		c.bases[segmentKey{e.Lane, e.Next}] = e.Base
+		next := segmentKey{e.Lane, e.Next}
+		c.bases[next] = e.Base
+		if raw, err := contracts.UnescapeLane(e.Path); err == nil && e.Path != "" {
+			c.paths[next] = raw
+		}
 	}
 	if k := (segmentKey{e.Lane, e.Segment}); c.open1.key == k {
 		_ = c.close()
@@ -120,6 +128,12 @@ func (c *content) candidates(k segmentKey) []candidate {
 	out := []candidate{
 		{name: c.layout.Segment(k.lane, k.segment)},
 		{name: c.layout.Archive(k.lane, k.segment), packed: true},
+	}
+	if base := c.bases[k]; base > 0 {
+		out = append(out, candidate{name: filepath.Join(c.layout.Dir, wholeRel(k.lane, k.segment)), base: base})
+	}
+	if c.tracked != nil {
+		out = append(out, c.tracked(k)...)
 	}
 	if p, ok := c.paths[k]; ok {
 		return append(out, candidate{name: c.layout.Dir + "/" + p, base: c.bases[k]})

@@ -123,7 +123,7 @@ func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
 		return err
 	}
 	k.tails.end(t)
-	t.stage, t.copied = sealed, false
+	t.stage, t.limit = sealed, off
 	k.tails.add(k.layout, k.set.Fork(t.t, next), active)
 	return k.apply(ctx, e)
 }
@@ -146,7 +146,7 @@ func (k *Kernel) cutOwned(ctx context.Context, lane string, next uint64) error {
 	if err := k.pub.forget(lane); err != nil {
 		return fmt.Errorf("recovering lane %s: %w", lane, err)
 	}
-	if err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg); err != nil {
+	if _, err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg, 0); err != nil {
 		return err
 	}
 	k.set.Expect(lane, -1)

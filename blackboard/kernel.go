@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type Kernel struct {
 
 	set   *lanes.Set
 	tails tails
+	marks *os.File
 	pub   *publisher
 	sync  *syncer
 	snaps snapper
@@ -241,8 +243,11 @@ func (k *Kernel) abandon() error {
 	k.work.close()
 	var errs []error
 	if k.wrote && k.sync.err() == nil {
-		errs = append(errs, k.snaps.save(k, true))
+		err := k.snaps.save(k, true)
+		k.unmark(err == nil)
+		errs = append(errs, err)
 	}
+	k.unmark(false)
 	errs = append(errs, k.snaps.close(), k.sync.close(), k.set.Close(), k.pub.close(), k.journal.Close())
 	return errors.Join(errs...)
 }

@@ -1,18 +1,16 @@
 package blackboard
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/lanes"
+	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
-	"stigmergy/contracts/merkle"
 )
 
 // look settles what changed on the board since the last look.
@@ -97,39 +95,60 @@ func (k *Kernel) once(ctx context.Context, kind, path string, e journal.Entry) e
 }
 
 // newFile begins a segment. Where the lane has one that goes on under another
-// name, that one is over: somebody rotated it.
+// name, that one is over: somebody rotated it. A copy of a file that was
+// deleted goes on where that one ended.
 func (k *Kernel) newFile(ctx context.Context, f *lanes.Finding) error {
-	next := k.tails.next(f.Lane)
-	if old := k.tails.active[f.Lane]; old != nil && !f.Orphan {
-		if err := k.drain(ctx, old); err != nil {
-			return err
-		}
-		if err := k.end(ctx, old, "renamed", next, false); err != nil {
-			return err
-		}
-	}
 	if f.Orphan {
-		return k.late(ctx, k.tails.add(k.layout, k.set.Track(*f, f.Lane, next), draining))
+		return k.late(ctx, k.set.Track(*f, f.Lane, k.tails.next(f.Lane)))
 	}
-	k.tails.add(k.layout, k.set.Track(*f, f.Lane, next), active)
+	if old := k.tails.active[f.Lane]; old != nil {
+		if err := k.movedAway(ctx, old); err != nil {
+			return err
+		}
+	}
+	if l := k.tails.left[f.Lane]; l != nil {
+		switch v, err := k.back(f, l); {
+		case err != nil || v == lanes.Beginning:
+			return err
+		case v == lanes.Same:
+			return k.putBack(ctx, f, l)
+		}
+		delete(k.tails.left, f.Lane)
+	}
+	if t := k.set.Track(*f, f.Lane, k.tails.next(f.Lane)); t != nil {
+		k.tails.add(k.layout, t, active)
+	}
+	return nil
+}
+
+// movedAway ends a lane's segment whose file has another name now. If that is
+// another lane's, the file is taken away, as at any rotation: left there, its
+// lines would be taken in again as that lane's.
+func (k *Kernel) movedAway(ctx context.Context, t *tail) error {
+	if err := k.drain(ctx, t); err != nil {
+		return err
+	}
+	_, isLane := layout.LaneName(t.t.Path)
+	switch {
+	case !isLane || !k.set.At(t.t, t.t.Path):
+		return k.end(ctx, t, "renamed", k.tails.last[t.lane]+1, false)
+	case t.t.Offset() > 0:
+		return k.rotate(ctx, t, "renamed")
+	}
+	path := t.t.Path // nothing of it was taken in: it may as well be that lane's
+	k.set.Drop(t.t)
+	k.tails.drop(t)
+	k.set.Hint(path)
 	return nil
 }
 
 func (k *Kernel) grown(ctx context.Context, t *tail) error {
 	if t.stage == sealed { // late bytes behind a seal: the next free segment
-		return k.late(ctx, k.tails.add(k.layout, k.set.Fork(t.t, k.tails.next(t.lane)), draining))
+		t.limit = t.t.Offset()
+		return k.late(ctx, k.set.Fork(t.t, k.tails.next(t.lane)))
 	}
 	k.tails.dirty[t] = true
 	return nil
-}
-
-// late takes in late bytes and journals that their segment is over already, so
-// that it is sealed and archived like any other.
-func (k *Kernel) late(ctx context.Context, t *tail) error {
-	if err := k.drain(ctx, t); err != nil {
-		return err
-	}
-	return k.note(ctx, "renamed", journal.Entry{Lane: t.lane, Segment: t.segment, To: t.t.Offset()})
 }
 
 // drain reads a tail to its end.
@@ -145,27 +164,46 @@ func (k *Kernel) drain(ctx context.Context, t *tail) error {
 }
 
 // end journals that a segment is over, for a reason that is not the daemon's
-// own. gone: its bytes cannot be read any more.
-func (k *Kernel) end(ctx context.Context, t *tail, kind string, next uint64, gone bool) error {
+// own. lost: its bytes cannot be read any more.
+func (k *Kernel) end(ctx context.Context, t *tail, kind string, next uint64, lost bool) error {
 	off := t.t.Offset()
-	if gone && off > 0 {
+	if kind == "deleted" {
+		k.leaves(t)
+	}
+	if lost && off > 0 && !t.copied {
 		if err := k.note(ctx, "destroyed", journal.Entry{Lane: t.lane, Segment: t.segment, To: off}); err != nil {
 			return err
 		}
 	}
 	k.tails.end(t)
-	if off == 0 && (gone || t.born == 0) { // nothing of it was ever taken in
+	if off == 0 && t.born == 0 && (lost || k.abandoned(t)) { // nothing of it was ever taken in
+		return k.forsake(ctx, t)
+	}
+	reason := ""
+	if lost && !t.copied {
+		reason = gone
 		k.set.Drop(t.t)
 		k.tails.drop(t)
+	}
+	return k.over(ctx, t, kind, next, reason)
+}
+
+// abandoned says that nobody can write to a file any more.
+func (k *Kernel) abandoned(t *tail) bool {
+	held, known := t.t.HeldByWriter()
+	return known && !held
+}
+
+// forsake lets go of a file of which nothing was taken in; the beginning of a
+// line that nobody will finish is lost.
+func (k *Kernel) forsake(ctx context.Context, t *tail) error {
+	size := max(t.t.Size(), t.scanned)
+	k.set.Drop(t.t)
+	k.tails.drop(t)
+	if size == 0 {
 		return nil
 	}
-	e := journal.Entry{Lane: t.lane, Segment: t.segment, To: off, Next: next}
-	if gone {
-		e.Reason = "gone"
-		k.set.Drop(t.t)
-		k.tails.drop(t)
-	}
-	return k.note(ctx, kind, e)
+	return k.note(ctx, "lost", journal.Entry{Lane: t.lane, Segment: t.segment, To: size})
 }
 
 // lost notes bytes that were seen and are gone before they were taken in.
@@ -181,123 +219,23 @@ func (k *Kernel) truncated(ctx context.Context, f *lanes.Finding, t *tail) error
 	if err := k.lost(ctx, f, t); err != nil {
 		return err
 	}
-	next, st := k.tails.next(t.lane), t.stage
+	next, st, off := k.tails.next(t.lane), t.stage, t.t.Offset()
 	k.tails.end(t)
 	k.tails.drop(t)
-	nt := k.tails.add(k.layout, k.set.Track(*f, t.lane, next), st)
-	if t.born == 0 {
-		return nil
-	}
-	off := t.t.Offset()
-	err := k.note(ctx, "destroyed", journal.Entry{Lane: t.lane, Segment: t.segment, To: off})
-	if err != nil {
-		return err
-	}
-	k.tails.dirty[nt] = true
-	return k.note(ctx, "truncated", journal.Entry{Lane: t.lane, Segment: t.segment, To: off, Next: next, Reason: "gone"})
-}
-
-func (k *Kernel) replaced(ctx context.Context, f *lanes.Finding, t *tail) error {
-	if f.Reachable {
-		if err := k.drain(ctx, t); err != nil {
+	lt := k.set.Track(*f, t.lane, next)
+	if !t.copied {
+		if err := k.note(ctx, "destroyed", journal.Entry{Lane: t.lane, Segment: t.segment, To: off}); err != nil {
 			return err
 		}
-	} else if err := k.lost(ctx, f, t); err != nil {
+	}
+	if err := k.over(ctx, t, "truncated", next, gone); err != nil || lt == nil {
 		return err
 	}
-	switch v := k.set.Compare(*f); v {
-	case lanes.Beginning:
-		return nil
-	case lanes.Same:
-		k.set.Continue(*f)
-		k.tails.dirty[t] = true
-		return nil
-	case lanes.Likely:
-		same, err := k.sameByRoots(f, t)
-		if err != nil {
-			return err
-		}
-		if same {
-			k.set.Continue(*f)
-			k.tails.dirty[t] = true
-			return nil
-		}
+	if st != active {
+		return k.late(ctx, lt)
 	}
-	return k.other(ctx, f, t)
-}
-
-// other begins a new segment in a file that took a lane's name.
-func (k *Kernel) other(ctx context.Context, f *lanes.Finding, t *tail) error {
-	next := k.tails.next(t.lane)
-	rewritten := f.Reachable && k.comesBack(f, t)
-	kind := "replaced"
-	if f.Reason == lanes.Renamed || f.Reason == lanes.Away {
-		kind = "renamed"
-	}
-	if err := k.end(ctx, t, kind, next, !f.Reachable); err != nil {
-		return err
-	}
-	k.tails.add(k.layout, k.set.Track(*f, t.lane, next), active)
-	if !rewritten {
-		return nil
-	}
-	return k.note(ctx, "rewritten", journal.Entry{Lane: t.lane, Segment: next})
-}
-
-// comesBack says whether lines that were taken in stand in the new file too:
-// an edit, not a fresh start.
-func (k *Kernel) comesBack(f *lanes.Finding, t *tail) bool {
-	const look = 64 << 10
-	was := make([]byte, min(look, t.t.Offset()))
-	n, _ := t.t.ReadAt(was, 0)
-	is := make([]byte, look)
-	m, _ := f.ReadAt(is, 0)
-	known := map[string]bool{}
-	for line := range bytes.Lines(was[:n]) {
-		known[string(line)] = len(bytes.TrimSpace(line)) > 0
-	}
-	for line := range bytes.Lines(is[:m]) {
-		if known[string(line)] {
-			return true
-		}
-	}
-	return false
-}
-
-// sameByRoots says whether a file begins with exactly the bytes that the
-// journal's entries took in of a segment.
-func (k *Kernel) sameByRoots(f *lanes.Finding, t *tail) (bool, error) {
-	same, end := true, int64(0)
-	var buf []byte
-	_, err := journal.Scan(k.layout, t.first, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
-		if e.Kind != journal.Input || e.Lane != t.lane || e.Segment != t.segment {
-			return nil
-		}
-		end = e.To
-		root, err := rootAt(f, e.From, e.To, e.Lines, &buf)
-		if err != nil || root != e.Root {
-			same = false
-			return journal.Stop
-		}
-		return nil
-	})
-	return same && end == t.t.Offset(), err
-}
-
-func rootAt(r io.ReaderAt, from, to, lines int64, buf *[]byte) (merkle.Hash, error) {
-	if lines == 1 && to-from > batchBytes {
-		l, err := scanLong(io.NewSectionReader(r, from, to-1-from), to-1-from)
-		return l.leaf, err
-	}
-	if int64(cap(*buf)) < to-from {
-		*buf = make([]byte, to-from)
-	}
-	b := (*buf)[:to-from]
-	if _, err := io.ReadFull(io.NewSectionReader(r, from, to-from), b); err != nil {
-		return merkle.Hash{}, err
-	}
-	root, _ := rootOf(b)
-	return root, nil
+	k.tails.add(k.layout, lt, active)
+	return nil
 }
 
 func (k *Kernel) gone(ctx context.Context, f *lanes.Finding, t *tail) error {
@@ -333,55 +271,3 @@ func (k *Kernel) touched(ctx context.Context, lane string) error {
 	return err
 }
 
-// reload takes up changed settings and contracts, or says why not.
-func (k *Kernel) reload(ctx context.Context) error {
-	c, text, faults := LoadConfig(k.layout, k.opt.Sources, k.config)
-	for _, f := range faults {
-		if err := k.faulty(ctx, f); err != nil {
-			return err
-		}
-	}
-	if c == nil {
-		return nil
-	}
-	if len(faults) == 0 {
-		k.heal()
-	}
-	if c.SHA256 == k.config.SHA256 {
-		k.config.Settings = c.Settings // what the fold does not depend on
-		return nil
-	}
-	k.config, k.ctext = c, text
-	if !k.opened { // before the run's first entry it is journaled with that
-		return nil
-	}
-	return k.reconfigure(ctx)
-}
-
-// faulty alerts a broken contract or setting, once as long as it stays so.
-func (k *Kernel) faulty(ctx context.Context, f Fault) error {
-	key := f.Kind + " " + f.Path + " " + f.Err.Error()
-	if k.told[key] {
-		return nil
-	}
-	k.told[key] = true
-	return k.note(ctx, f.Kind, journal.Entry{Path: f.Path, Detail: clip(f.Err.Error())})
-}
-
-// heal forgets faults that were told, so that they are told when they return.
-func (k *Kernel) heal() {
-	for key := range k.told {
-		if len(key) > 4 && key[:4] == "bad_" {
-			delete(k.told, key)
-		}
-	}
-}
-
-// clip keeps an entry below its limit, whatever a file's faults are called.
-func clip(s string) string {
-	const most = 2000
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
-}

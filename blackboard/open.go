@@ -111,7 +111,7 @@ func (k *Kernel) restore(rec *recovery) error {
 	for i, t := range tails {
 		r := recs[i]
 		n := k.tails.add(k.layout, t, r.Stage)
-		n.first, n.born, n.last, n.copied, n.warned = r.First, r.Born, r.Last, r.Copied, r.Warned
+		n.first, n.born, n.last, n.limit, n.copied, n.warned = r.First, r.Born, r.Last, r.Limit, r.Copied, r.Warned
 		n.unsure, n.keep = r.Unsure, r.Keep
 		n.scanned = t.Offset()
 		if r.Stage == active && n.born != 0 || n.keep != 0 {

@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	"stigmergy/blackboard/journal"
-	"stigmergy/blackboard/lanes"
 	"stigmergy/blackboard/layout"
-	"stigmergy/contracts"
 )
 
 // recovery brings the state from the newest snapshot to the journal's end.
@@ -23,8 +21,11 @@ type recovery struct {
 	prev   journal.Entry  // the entry before it
 	some   bool
 	build  string // version of the run at hand
+	marks  map[segmentKey]markLine
+	moves  map[string]*journal.Entry // by lane: a rotate entry whose rename may be missing
 	notes  []pendingNote
-	known  []journal.Entry // notes that bytes are gone
+	known  []journal.Entry     // notes that bytes are gone
+	files  map[uint64][]string // of the board, by inode; nil: not listed
 	cutAt  *cut
 }
 
@@ -32,9 +33,10 @@ type recovery struct {
 // owned lanes and renames that the journal promised.
 func (r *recovery) run() error {
 	k := r.k
-	r.recs = map[segmentKey]*tailRecord{}
+	r.recs, r.marks, r.moves = map[segmentKey]*tailRecord{}, k.marked(), map[string]*journal.Entry{}
 	r.refold = refolder{fold: k.fold, content: newContent(k.layout), uids: k.tails.uids,
 		configs: k.configOf(func() string { return r.build }), bad: r.bad, derived: r.derived}
+	r.refold.content.tracked = r.tracked
 	defer r.refold.content.close()
 	from, err := r.load()
 	if err != nil {
@@ -58,6 +60,9 @@ func (r *recovery) run() error {
 		if err := r.cut(); err != nil {
 			return err
 		}
+	}
+	if err := r.renames(); err != nil {
+		return err
 	}
 	return r.force()
 }
@@ -96,13 +101,20 @@ func (r *recovery) load() (journal.Cursor, error) {
 	}
 	for i := range st.tails {
 		t := &st.tails[i]
-		r.recs[segmentKey{t.Lane, t.Segment}] = t
+		key := segmentKey{t.Lane, t.Segment}
+		if m, ok := r.marks[key]; ok {
+			m.fill(t)
+		}
+		r.recs[key] = t
 	}
 	for lane, n := range h.Lanes {
 		k.tails.last[lane] = n
 	}
 	for lane, uid := range h.UIDs {
 		k.tails.uids[lane] = uid
+	}
+	for lane, l := range h.Left {
+		k.tails.left[lane] = l
 	}
 	for _, key := range h.Told {
 		k.told[key] = true
@@ -189,80 +201,6 @@ func (r *recovery) entry(e *journal.Entry) error {
 		k.epoch = e.PowerEpoch
 	}
 	return r.refold.entry(e)
-}
-
-func (r *recovery) took(e *journal.Entry) {
-	key := segmentKey{e.Lane, e.Segment}
-	t := r.recs[key]
-	if t == nil {
-		t = &tailRecord{Saved: lanes.Saved{Lane: e.Lane, Segment: e.Segment, Path: contracts.EscapeLane(layout.LaneRel(e.Lane))}, First: r.before, Born: e.Time}
-		t.Base = r.refold.content.bases[key]
-		r.recs[key] = t
-	}
-	if t.Born == 0 {
-		t.Born, t.First = e.Time, r.before
-	}
-	// The bytes behind the mark are compared with their roots by the refold.
-	t.Offset = e.To
-	t.Last, t.Warned = e.Time, false
-	r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Segment)
-}
-
-// rotated does the rename that a rotate entry promised, if a crash came first.
-func (r *recovery) rotated(e *journal.Entry) error {
-	k := r.k
-	if e.Base != 0 { // after a cut the file stays, the segment ends in it
-		r.ended(e)
-		return nil
-	}
-	key := segmentKey{e.Lane, e.Segment}
-	from := k.layout.Lane(e.Lane)
-	if t := r.recs[key]; t != nil {
-		if raw, err := contracts.UnescapeLane(t.Path); err == nil {
-			from = k.layout.Dir + "/" + raw
-		}
-		t.Path = contracts.EscapeLane(layout.SegmentRel(e.Lane, e.Segment))
-		t.Stage, t.Copied = draining, t.Base == 0
-	}
-	if layout.Owned(e.Lane) {
-		if err := k.pub.forget(e.Lane); err != nil {
-			return err
-		}
-	}
-	for _, path := range []string{k.layout.Segment(e.Lane, e.Segment), k.layout.Archive(e.Lane, e.Segment)} {
-		if _, err := os.Lstat(path); err == nil {
-			return nil
-		}
-	}
-	return k.moveAway(context.Background(), from, e.Lane, e.Segment)
-}
-
-// ended notes that a segment is over although its file is not ours.
-func (r *recovery) ended(e *journal.Entry) {
-	if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil && t.Stage == active {
-		t.Stage = draining
-	}
-}
-
-func (r *recovery) noted(e *journal.Entry) {
-	k := r.k
-	switch e.Note {
-	case "replaced", "renamed", "deleted", "truncated":
-		if e.Reason == "gone" {
-			delete(r.recs, segmentKey{e.Lane, e.Segment})
-		} else {
-			r.ended(e)
-		}
-		k.tails.last[e.Lane] = max(k.tails.last[e.Lane], e.Segment)
-	case "unfinished":
-		if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil {
-			t.Warned = true
-		}
-	case "not_a_lane", "unreadable":
-		k.told[e.Note+" "+e.Path] = true
-	case "bad_contract", "bad_setting":
-		k.told[e.Note+" "+e.Path+" "+e.Detail] = true
-	}
 }
 
 // bad decides what it means that an entry's bytes are missing or others.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"stigmergy/blackboard/journal"
@@ -49,22 +50,36 @@ func (k *Kernel) rotate(ctx context.Context, t *tail, reason string) error {
 	if err := k.record(ctx, e); err != nil {
 		return err
 	}
-	if err := k.moveAway(ctx, t.path(), t.lane, t.segment); err != nil {
+	rel, err := k.moveAway(ctx, t.path(), t.lane, t.segment, t.t.Base)
+	if err != nil {
 		return err
 	}
-	k.set.Renamed(t.t, layout.SegmentRel(t.lane, t.segment))
 	k.tails.end(t)
-	t.copied = t.t.Base == 0
+	switch {
+	case k.set.At(t.t, rel):
+		k.set.Renamed(t.t, rel)
+		t.copied = t.t.Base == 0
+	case exists(filepath.Join(k.layout.Dir, rel)): // another file had taken the name
+		if err := k.giveBack(ctx, rel, t.t.Path); err != nil {
+			return err
+		}
+	}
 	// The number that was promised is given when the lane's file is there again.
 	k.tails.last[t.lane] = e.Next - 1
 	return k.apply(ctx, e)
 }
 
 // moveAway renames a lane's file to where rotated segments stand, never over
-// another file. One that is gone is no error: lanes will say so.
-func (k *Kernel) moveAway(ctx context.Context, from, lane string, segment uint64) error {
-	to := k.layout.Segment(lane, segment)
-	return k.insist(ctx, func() error {
+// another file, and says where. One that is gone is no error: lanes will say
+// so. A segment that does not begin where its file does is copied out of there
+// when it is sealed.
+func (k *Kernel) moveAway(ctx context.Context, from, lane string, segment uint64, base int64) (rel string, err error) {
+	rel = layout.SegmentRel(lane, segment)
+	if base > 0 {
+		rel = wholeRel(lane, segment)
+	}
+	to := filepath.Join(k.layout.Dir, rel)
+	return rel, k.insist(ctx, func() error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return fmt.Errorf("rotating lane %s: %w", lane, err)
 		}
@@ -74,6 +89,33 @@ func (k *Kernel) moveAway(ctx context.Context, from, lane string, segment uint64
 		}
 		return fmt.Errorf("rotating lane %s, segment %d: %w", lane, segment, err)
 	})
+}
+
+// wholeRel is where a file goes in whose middle a segment begins.
+func wholeRel(lane string, segment uint64) string {
+	dir, name := filepath.Split(layout.SegmentRel(lane, segment))
+	return filepath.Join(dir, "."+name)
+}
+
+// giveBack puts a file that was taken for a rotated segment back under its
+// name, or one like it, so that it is taken in as what it is.
+func (k *Kernel) giveBack(ctx context.Context, from, to string) error {
+	base := strings.TrimSuffix(to, layout.LaneExt)
+	return k.insist(ctx, func() error {
+		for n := 1; ; n++ {
+			err := k.disk.RenameNew(filepath.Join(k.layout.Dir, from), filepath.Join(k.layout.Dir, to))
+			if !errors.Is(err, fs.ErrExist) {
+				k.set.Hint(to)
+				return err
+			}
+			to = fmt.Sprintf("%s.%d%s", base, n, layout.LaneExt)
+		}
+	})
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // rotateOwned ends an owned lane's segment. Nobody but the daemon writes to
@@ -88,7 +130,7 @@ func (k *Kernel) rotateOwned(ctx context.Context, lane, reason string) error {
 		return fmt.Errorf("rotating lane %s: %w", lane, err)
 	}
 	k.set.Expect(lane, -1)
-	if err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg); err != nil {
+	if _, err := k.moveAway(ctx, k.layout.Lane(lane), lane, seg, 0); err != nil {
 		return err
 	}
 	return k.apply(ctx, e)
@@ -111,6 +153,15 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 	now := k.opt.Clock.Now()
 	if !k.tails.scan.IsZero() && !now.Before(k.tails.scan) {
 		k.tails.scan = time.Time{}
+		for path, at := range k.tails.looks {
+			if now.Before(at) {
+				k.tails.sooner(at)
+				continue
+			}
+			delete(k.tails.looks, path)
+			k.set.Hint(path)
+			did = true
+		}
 		for _, t := range k.tails.all {
 			rotated, err := k.aged(ctx, t, now)
 			if err != nil {

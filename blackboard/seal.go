@@ -15,6 +15,7 @@ import (
 
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 	"stigmergy/contracts/merkle"
@@ -41,11 +42,17 @@ func (w *workers) seal(ctx context.Context, j *job) error {
 		w.sealFile(j, j.seg.Bytes)
 		return nil
 	}
+	if !t.copied && exists(k.layout.Segment(t.lane, t.segment)) { // before a crash
+		t.stage, t.copied = sealed, true
+	}
 	if t.stage != sealed {
 		if err := k.drain(ctx, t); err != nil {
 			return err
 		}
 		ok, err := w.lease(ctx, t)
+		if errors.Is(err, lanes.ErrNoFile) {
+			return k.vanished(ctx, t.key(), t.t.Offset())
+		}
 		if err != nil || !ok {
 			w.later(j, err)
 			return nil
@@ -84,22 +91,26 @@ func (w *workers) sealFile(j *job, end int64) {
 	t := k.tails.all[segmentKey{j.seg.Lane, j.seg.Segment}]
 	var src io.ReaderAt
 	var from journal.Cursor
+	limit := int64(1 << 62)
 	if t != nil {
 		from = t.first
+		if t.limit > 0 {
+			limit = t.limit
+		}
 		if !t.copied {
-			src = t.t
+			src = io.NewSectionReader(t.t, 0, limit)
 		}
 	}
 	w.background(j, func(ctx context.Context) (func(context.Context) error, error) {
 		path := k.layout.Segment(j.seg.Lane, j.seg.Segment)
 		if src != nil {
 			if err := copyOut(k, src, path); err != nil {
-				return nil, err
+				return w.nowhere(j, end, err)
 			}
 		}
-		s, err := sealOf(path, j.seg, end)
+		s, err := sealOf(path, j.seg, end, limit)
 		if err != nil {
-			return nil, err
+			return w.nowhere(j, end, err)
 		}
 		if err := s.times(k.layout, from); err != nil {
 			return nil, err
@@ -113,11 +124,22 @@ func (w *workers) sealFile(j *job, end int64) {
 	})
 }
 
+// nowhere answers that a segment's bytes cannot be read: for now, or for ever.
+func (w *workers) nowhere(j *job, end int64, err error) (func(context.Context) error, error) {
+	gone := errors.Is(err, lanes.ErrNoFile) || errors.Is(err, fs.ErrNotExist)
+	if !gone || exists(w.k.layout.Segment(j.seg.Lane, j.seg.Segment)) {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		return w.k.vanished(ctx, segmentKey{j.seg.Lane, j.seg.Segment}, end)
+	}, nil
+}
+
 type sealing struct{ segmentJob }
 
 // sealOf reads a segment whole. Bytes behind the last newline belong to it:
 // they are archived too, though no event.
-func sealOf(path string, j segmentJob, end int64) (*sealing, error) {
+func sealOf(path string, j segmentJob, end, limit int64) (*sealing, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("sealing lane %s, segment %d: %w", j.Lane, j.Segment, err)
@@ -125,7 +147,7 @@ func sealOf(path string, j segmentJob, end int64) (*sealing, error) {
 	defer f.Close()
 	flat := sha256.New()
 	var tree merkle.Tree
-	br := bufio.NewReaderSize(io.TeeReader(f, flat), 256<<10)
+	br := bufio.NewReaderSize(io.TeeReader(io.LimitReader(f, limit), flat), 256<<10)
 	whole := int64(0)
 	for {
 		n, ended, leaf, err := nextLeaf(br)
@@ -189,6 +211,9 @@ func (s *sealing) times(l layout.Layout, from journal.Cursor) error {
 // copyOut brings the bytes of a segment whose file is not ours, or has no name
 // any more, to where rotated segments stand.
 func copyOut(k *Kernel, src io.ReaderAt, path string) error {
+	if exists(path) {
+		return nil // by the run before
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("keeping a segment: %w", err)
 	}
@@ -202,9 +227,6 @@ func copyOut(k *Kernel, src io.ReaderAt, path string) error {
 		return fmt.Errorf("keeping a segment in %s: %w", path, err)
 	}
 	err = k.disk.RenameNew(tmp.Name(), path)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil // by the run before
-	}
 	return errors.Join(err, k.disk.SyncDir(filepath.Dir(path)))
 }
 

@@ -107,7 +107,7 @@ func (k *Kernel) header() snapHeader {
 	h := snapHeader{
 		V: 1, BoardID: k.id, BootID: k.boot, Fold: k.fold.Version(), Version: k.opt.Version,
 		Config: k.force, Seq: k.journal.Next(), ElapsedMS: last.ElapsedMS, PowerEpoch: k.epoch,
-		Cursor: k.journal.End(), Last: entrySum(&last), Lanes: k.tails.last, UIDs: k.tails.uids,
+		Cursor: k.journal.End(), Last: entrySum(&last), Lanes: k.tails.last, UIDs: k.tails.uids, Left: k.tails.left,
 	}
 	h.Owned = map[string]head{}
 	k.fold.Heads(func(lane string, segment uint64, offset int64) { h.Owned[lane] = head{segment, offset} })

@@ -49,6 +49,7 @@ type snapHeader struct {
 	Owned map[string]head   `json:"owned,omitempty"` // where owned lanes end
 	UIDs  map[string]uint32 `json:"uids,omitempty"`
 	Told  []string          `json:"told,omitempty"` // facts not to be told again
+	Left  map[string]*left  `json:"left,omitempty"` // lanes whose file was deleted
 }
 
 // head is where the next byte of an owned lane goes.

@@ -67,6 +67,9 @@ func (s *syncer) upTo() uint64 {
 // Waiting says whether effects are outstanding that can go on without anybody
 // else: what waits for a writer to close its file does not count.
 func (k *Kernel) Waiting() bool {
+	if len(k.tails.looks) > 0 {
+		return true
+	}
 	for _, j := range k.work.jobs {
 		if j.running && k.work.busy || j.tries < patience && !j.foreign {
 			return true

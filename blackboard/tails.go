@@ -31,6 +31,7 @@ type tail struct {
 	last    int64          // time of the newest entry, ns
 	unsure  bool           // sealed because it was quiet: nobody could tell who holds it
 	keep    int64          // archived, its file looked at for late bytes until then, ns
+	limit   int64          // where it ends in its file, if another segment follows there; 0: it does not
 	copied  bool           // its bytes stand in a file of our own, not under t.Path
 	scanned int64          // no newline between the offset and here
 	long    *longScan      // of a line beyond max_line, up to scanned
@@ -47,6 +48,7 @@ type tailRecord struct {
 	First  journal.Cursor `json:"first"`
 	Born   int64          `json:"born,omitempty"`
 	Last   int64          `json:"last,omitempty"`
+	Limit  int64          `json:"limit,omitempty"`
 	Copied bool           `json:"copied,omitempty"`
 	Unsure bool           `json:"unsure,omitempty"`
 	Keep   int64          `json:"keep,omitempty"`
@@ -58,7 +60,7 @@ func (t *tail) uid() uint32     { return t.t.UID() }
 func (t *tail) path() string    { return t.board.Dir + "/" + t.t.Path }
 
 func (t *tail) record() tailRecord {
-	return tailRecord{Saved: t.t.Save(), Stage: t.stage, First: t.first, Born: t.born, Last: t.last, Copied: t.copied, Unsure: t.unsure, Keep: t.keep, Warned: t.warned}
+	return tailRecord{Saved: t.t.Save(), Stage: t.stage, First: t.first, Born: t.born, Last: t.last, Limit: t.limit, Copied: t.copied, Unsure: t.unsure, Keep: t.keep, Warned: t.warned}
 }
 
 // took notes that an entry took in bytes of the tail.
@@ -73,9 +75,11 @@ func (t *tail) took(k *Kernel, e *journal.Entry) {
 // tails are all of them.
 type tails struct {
 	all    map[segmentKey]*tail
-	active map[string]*tail  // by lane
-	last   map[string]uint64 // highest segment number ever given, by lane
-	uids   map[string]uint32 // whose file a lane is, where not the daemon's
+	active map[string]*tail     // by lane
+	last   map[string]uint64    // highest segment number ever given, by lane
+	uids   map[string]uint32    // whose file a lane is, where not the daemon's
+	left   map[string]*left     // lanes whose file was deleted
+	looks  map[string]time.Time // paths to be looked at again, and when
 	dirty  map[*tail]bool
 	full   map[*tail]bool // to be looked at for rotation
 	scan   time.Time      // when to look at all of them next
@@ -83,7 +87,7 @@ type tails struct {
 
 func newTails() tails {
 	return tails{all: map[segmentKey]*tail{}, active: map[string]*tail{}, last: map[string]uint64{},
-		uids: map[string]uint32{}, dirty: map[*tail]bool{}, full: map[*tail]bool{}}
+		uids: map[string]uint32{}, left: map[string]*left{}, looks: map[string]time.Time{}, dirty: map[*tail]bool{}, full: map[*tail]bool{}}
 }
 
 // next gives a lane its next segment number.
@@ -184,4 +188,10 @@ func (s *tails) sooner(at time.Time) {
 	if s.scan.IsZero() || at.Before(s.scan) {
 		s.scan = at
 	}
+}
+
+// lookAgain asks for a look at a path at a time.
+func (s *tails) lookAgain(path string, at time.Time) {
+	s.looks[path] = at
+	s.sooner(at)
 }

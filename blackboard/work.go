@@ -342,6 +342,7 @@ func (w *workers) remove(lane string, segment uint64) {
 		w.k.log.Warn("deleting an archived segment", "path", path, "error", err)
 		return
 	}
+	_ = os.Remove(filepath.Join(w.k.layout.Dir, wholeRel(lane, segment))) // what it was copied out of
 	for dir := filepath.Dir(path); dir != w.k.layout.Private("segments"); dir = filepath.Dir(dir) {
 		if os.Remove(dir) != nil { // not empty
 			break

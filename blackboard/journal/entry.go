@@ -139,6 +139,7 @@ func (e *Entry) fields(w *writer) {
 		w.uint("next", e.Next)
 		w.int("to", e.To)
 		w.optInt("base", e.Base)
+		w.optText("path", e.Path)
 		w.optText("reason", e.Reason)
 	case Note:
 		e.noteFields(w)

@@ -40,7 +40,10 @@ func ended(tx *handlers.Tx, e *journal.Entry) {
 		return
 	}
 	seg := segmentName(e.Lane, e.Segment)
-	if _, known := tx.Get("segment/" + seg); known {
+	if stage, known := tx.Get("segment/" + seg); known {
+		if e.Kind == journal.Note && e.Reason == "gone" {
+			vanished(tx, seg, stage)
+		}
 		return
 	}
 	payload := new(handlers.Object).Str("lane", e.Lane).Uint("segment", e.Segment).Str("reason", rotateReason(e)).Int("bytes", e.To)
@@ -51,6 +54,17 @@ func ended(tx *handlers.Tx, e *journal.Entry) {
 	}
 	tx.Put("segment/"+seg, stage)
 	tx.Effect(kindRotated, "rotated:"+seg, payload.Bytes())
+}
+
+// vanished ends the way of a segment whose bytes are gone before they were
+// archived.
+func vanished(tx *handlers.Tx, seg, stage string) {
+	if stage == "rotated" {
+		tx.Put("segment/"+seg, "gone")
+		return
+	}
+	tx.Delete("segment/" + seg)
+	tx.Done(stage + ":" + seg)
 }
 
 // rotateReason is one of those of board.lane.rotated.
