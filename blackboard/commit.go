@@ -306,7 +306,7 @@ func (k *Kernel) insist(ctx context.Context, fn func() error) error {
 		select {
 		case <-ctx.Done():
 			return &DiskError{Doing: "writing to the board", Err: err}
-		case <-time.After(pause):
+		case <-time.After(k.opt.Pause):
 		}
 	}
 }

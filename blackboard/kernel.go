@@ -24,10 +24,12 @@ type Options struct {
 	Clock   Clock         // nil: the machine's
 	Disk    *durable.Disk // nil: no fail points
 	Log     *slog.Logger
-	Version string   // of the build, for open entries
-	Once    bool     // a disk that fails ends the run instead of pausing it
-	Workers []Worker // for effects of kinds that the kernel does not know
-	Manual  bool     // no watches and no sweeps of its own: tests crank
+	Version string        // of the build, for open entries
+	Once    bool          // a disk that fails ends the run instead of pausing it
+	Workers []Worker      // for effects of kinds that the kernel does not know
+	Manual  bool          // no watches and no sweeps of its own: tests crank
+	BootID  string        // of the machine; "": as the system says
+	Pause   time.Duration // between two tries on a disk that refuses; 0: a second
 }
 
 // Kernel runs a board. Open it, then Run it; everything it does, but for

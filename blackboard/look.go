@@ -270,4 +270,3 @@ func (k *Kernel) touched(ctx context.Context, lane string) error {
 	_, err = k.surprises(ctx)
 	return err
 }
-

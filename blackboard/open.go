@@ -21,12 +21,18 @@ func Open(opt Options) (k *Kernel, err error) {
 	if opt.Clock == nil {
 		opt.Clock = SystemClock{}
 	}
+	if opt.BootID == "" {
+		opt.BootID = bootID()
+	}
+	if opt.Pause == 0 {
+		opt.Pause = pause
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	k = &Kernel{opt: opt, layout: opt.Layout, disk: opt.Disk, log: opt.Log, fold: opt.Fold,
 		cas: durable.CAS{Layout: opt.Layout, Disk: opt.Disk}, tails: newTails(), told: map[string]bool{},
-		boot: bootID(), commands: make(chan func(), 16)}
+		boot: opt.BootID, commands: make(chan func(), 16)}
 	k.snaps.files = snapshots{layout: k.layout, disk: k.disk}
 	if k.id, err = k.layout.ID(); err != nil {
 		return nil, err

@@ -103,4 +103,3 @@ func rootAt(r io.ReaderAt, from, to, lines int64, buf *[]byte) (merkle.Hash, err
 	root, _ := rootOf(b)
 	return root, nil
 }
-
