@@ -96,6 +96,10 @@ func (b *board) entry(e *journal.Entry) {
 
 func (b *board) entryTick() { b.entry(&journal.Entry{Kind: journal.Tick}) }
 
+func (b *board) noteEntry(kind, lane string, segment uint64) {
+	b.entry(&journal.Entry{Kind: journal.Note, Note: kind, Lane: lane, Segment: segment, To: 10})
+}
+
 func (b *board) lane(name string) *boardLane {
 	x := b.lanes[name]
 	if x == nil {

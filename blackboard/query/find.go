@@ -41,10 +41,23 @@ func (r *run) find(pos contracts.Position) (found, error) {
 			}
 		}
 	}
-	if st := r.view.lanes[pos.Lane]; st == nil || st.segment == 0 && pos.Segment == 1 || st.segment == pos.Segment && pos.Offset >= st.end {
+	if r.isPending(k, pos.Offset) {
 		return found{pending: true}, nil
 	}
 	return found{}, fmt.Errorf("looking for %s: no journal entry names it: %w", pos, ErrNoEvent)
+}
+
+// isPending tells whether an offset stands behind what was taken in of a file.
+func (r *run) isPending(k segKey, off int64) bool {
+	if off < r.view.endOf(k) {
+		return false
+	}
+	if f, ok := r.stored.segments[k]; ok {
+		return off < f.size
+	}
+	active, base := r.activeKey(k.lane)
+	f, ok := r.stored.active[k.lane]
+	return ok && active == k && off < f.size-base
 }
 
 func (r *run) findArchived(k segKey, off int64) (found, error) {

@@ -95,7 +95,9 @@ func (b *randomBoard) time() string {
 
 func (b *randomBoard) line() string {
 	if b.wild {
-		switch b.r.IntN(14) {
+		switch b.r.IntN(16) {
+		case 8, 9:
+			return `{"type":"build.done"` + b.event()
 		case 0:
 			return ""
 		case 1:
