@@ -1,7 +1,6 @@
 package lanes
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -168,8 +167,8 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 		return nil, fmt.Errorf("restoring lane %s: %w", v.Lane, err)
 	}
 	m := v.Mark
-	if !m.Known() {
-		m = s.own(path)
+	if own, ok := s.own(path); ok && !m.Known() {
+		v.Offset, m = max(v.Offset, m.Offset), own
 	}
 	st := stat{identity: m.identity(), size: m.Size, ctime: m.Ctime, uid: m.UID}
 	t := &Tail{Lane: v.Lane, Segment: v.Segment, Path: path, Base: v.Base, set: s, seen: st, offset: max(m.Offset, v.Offset)}
@@ -187,18 +186,18 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 	return t, nil
 }
 
-// own is the mark of a file in the board's private folder: nobody puts another
-// one in its place, so what stands there is what the journal means.
-func (s *Set) own(path string) Mark {
+// own is the mark of a file in the board's private folder, nothing of it taken
+// in yet: nobody puts another one in its place, so what stands there is what
+// the journal means.
+func (s *Set) own(path string) (Mark, bool) {
 	if !strings.HasPrefix(path, ".stigmergy/") {
-		return Mark{}
+		return Mark{}, false
 	}
 	st, err := s.stat(path)
-	if err != nil {
-		return Mark{}
+	if err != nil || !st.regular() {
+		return Mark{}, false
 	}
-	none := sha256.Sum256(nil)
-	return Mark{Dev: st.dev, Ino: st.ino, Birth: st.birth, Size: st.size, UID: st.uid, Head: none, Tail: none}
+	return Mark{Dev: st.dev, Ino: st.ino, Birth: st.birth, Size: st.size, UID: st.uid}, true
 }
 
 // settleIn gives a restored Tail its places.

@@ -232,6 +232,29 @@ func TestJournalKnowsMore(t *testing.T) {
 	}
 }
 
+// TestJournalKnowsASegment restores a rotated segment of which only the journal
+// knows.
+func TestJournalKnowsASegment(t *testing.T) {
+	r := newReader(t, Options{})
+	r.start(nil)
+	defer func() { must(t, r.set.Close()) }()
+	r.append("a.jsonl", "1\n")
+	r.settle()
+	seg := r.rotate("a")
+	r.append(seg.Path, "2\n")
+	r.append("a.jsonl", "3\n")
+	r.blank(nil)
+	r.append(seg.Path, "4\n")
+	r.settle()
+	r.restart()
+	r.append(seg.Path, "5\n")
+	r.settle()
+	if got, want := r.did(), "found a@1\nfound a@2\na@1 = 1/2/4/5/\na@2 = 3/\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	checkSet(t, r.set)
+}
+
 func (r *reader) content(rel string) string {
 	r.t.Helper()
 	b, err := os.ReadFile(r.path(rel))
