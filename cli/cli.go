@@ -69,7 +69,7 @@ func (a *app) run(args []string) error {
 	if len(args) == 0 {
 		return a.overview()
 	}
-	command, err := a.parse(args)
+	command, err := a.parse(asFlags(args))
 	if err != nil || command == nil {
 		return err
 	}
@@ -83,6 +83,17 @@ func (a *app) run(args []string) error {
 		return a.stopped(err)
 	}
 	return err
+}
+
+// asFlags takes what other programs take too: help [COMMAND] and --version.
+func asFlags(args []string) []string {
+	switch args[0] {
+	case "help":
+		return append(args[1:len(args):len(args)], "--help")
+	case "--version", "-V":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // helpShown is what stops the parser once the help is printed.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -133,7 +132,7 @@ func (k *contractChecker) file(path string) error {
 		defer f.Close()
 		in = f
 	}
-	r := &lineReader{r: bufio.NewReaderSize(in, 64<<10), max: k.checker.MaxLine}
+	r := newLineReader(in, k.checker.MaxLine)
 	for {
 		line, err := r.next()
 		var long *Fault

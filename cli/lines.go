@@ -17,7 +17,7 @@ func (p *poster) lines(r io.Reader) error {
 		return err
 	}
 	var (
-		in   = &lineReader{r: bufio.NewReaderSize(r, 64<<10), max: p.checker.MaxLine}
+		in   = newLineReader(r, p.checker.MaxLine)
 		bad  int
 		tell error
 	)
@@ -89,6 +89,10 @@ type lineReader struct {
 	max int
 	n   int // lines so far
 	buf []byte
+}
+
+func newLineReader(r io.Reader, most int) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 64<<10), max: most}
 }
 
 // next is the next line without LF; a too long one is read past and refused.

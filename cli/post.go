@@ -22,7 +22,7 @@ type postCmd struct {
 	Topic string `arg:"" optional:"" help:"The event's topic, as build.done."`
 	Data  string `arg:"" optional:"" name:"json" help:"Its data: JSON, @FILE, or - for standard input. Without it: {}."`
 
-	Lane    string        `short:"l" env:"STIGMERGY_LANE" placeholder:"LANE" help:"The lane to append to (default: post-USER)."`
+	Lane    string        `short:"l" placeholder:"LANE" help:"The lane to append to (default: $$STIGMERGY_LANE, else post-USER)."`
 	Source  string        `short:"s" placeholder:"SOURCE" help:"Who says it (default: the lane)."`
 	ID      string        `name:"id" placeholder:"ID" help:"Its id (default: a new UUIDv7)."`
 	Subject string        `placeholder:"TEXT" help:"What it is about."`
@@ -89,6 +89,9 @@ func (c *postCmd) open(a *app) (*poster, error) {
 	l, err := a.board()
 	if err != nil {
 		return nil, err
+	}
+	if c.Lane == "" {
+		c.Lane = a.getenv("STIGMERGY_LANE")
 	}
 	p := &poster{a: a, cmd: c, l: l}
 	if p.lane, err = c.lane(); err != nil {

@@ -149,11 +149,7 @@ func (c *quarantineDrop) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	lane := c.Post
-	if lane == "" {
-		lane = a.getenv("STIGMERGY_LANE")
-	}
-	p, err := (&postCmd{Topic: "quarantine.drop", Lane: lane}).open(a)
+	p, err := (&postCmd{Topic: "quarantine.drop", Lane: c.Post}).open(a)
 	if err != nil {
 		return err
 	}
