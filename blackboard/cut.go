@@ -113,7 +113,7 @@ func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
 	next := k.tails.next(lane)
 	off := t.t.Offset()
 	e := &journal.Entry{Kind: journal.Rotate, Lane: lane, Segment: t.segment, Next: next, To: off, Base: t.t.Base + off, Reason: "cut"}
-	if off == 0 {
+	if off == 0 && t.t.Base == 0 {
 		k.set.Drop(t.t)
 		k.tails.drop(t)
 		k.set.Hint(t.t.Path)
@@ -121,6 +121,12 @@ func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
 	}
 	if err := k.record(ctx, e); err != nil {
 		return err
+	}
+	if off == 0 { // cut twice: what stands before the base is another segment's
+		fork := k.set.Fork(t.t, next)
+		k.tails.drop(t)
+		k.tails.add(k.layout, fork, active)
+		return k.apply(ctx, e)
 	}
 	k.tails.end(t)
 	t.stage, t.limit = sealed, off

@@ -245,7 +245,7 @@ func (w *workers) archive(j *job) {
 		if err := k.sync.wait(ctx, uint64(k.now.Load())); err != nil {
 			return nil, err
 		}
-		runs, err := runsOf(k.layout, from, j.seg)
+		known, err := knownOf(k.layout, from, j.seg)
 		if err != nil {
 			return nil, err
 		}
@@ -254,18 +254,16 @@ func (w *workers) archive(j *job) {
 			return nil, err
 		}
 		path := k.layout.Archive(j.seg.Lane, j.seg.Segment)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, fmt.Errorf("archiving lane %s: %w", j.seg.Lane, err)
-		}
 		policy, err := contracts.NewPolicy(set.Roles, set.PolicyForeignOwned, cfg.DaemonUID, cfg.Users)
 		if err != nil {
 			return nil, err
 		}
 		made, err := archive.Store(archive.StoreRequest{
-			Raw: k.layout.Segment(j.seg.Lane, j.seg.Segment), Path: path, Disk: k.disk, Seal: seal,
-			Source: archive.Source{Lane: j.seg.Lane, Segment: j.seg.Segment, Runs: runs, Extract: archive.NewExtractor(archive.Contracts{
+			Raw: k.layout.Segment(j.seg.Lane, j.seg.Segment), Path: path, Disk: k.disk, Context: ctx, Seal: seal,
+			Source: archive.Source{Lane: j.seg.Lane, Segment: j.seg.Segment, Runs: known.runs, Extract: archive.NewExtractor(archive.Contracts{
 				Registry: cfg.Registry, Checker: cfg.Checker,
-				Forged: func(t *contracts.Topic) bool { return policy.Forged(t, j.seg.Lane) },
+				Forged:  func(t *contracts.Topic) bool { return policy.Forged(t, j.seg.Lane) },
+				Refused: known.verdict(),
 			})},
 			Write: archive.WriteOptions{FrameBytes: set.ArchiveFrameBytes, Level: set.ArchiveLevel, IDs: set.IndexIDs, Low: true},
 		})
@@ -295,18 +293,6 @@ func (j *segmentJob) seal() (archive.Seal, error) {
 	_, err1 := hex.Decode(s.SHA256[:], []byte(j.SHA256))
 	_, err2 := hex.Decode(s.Root[:], []byte(j.Root))
 	return s, errors.Join(err1, err2)
-}
-
-// runsOf are the entries that took a segment's lines in.
-func runsOf(l layout.Layout, from journal.Cursor, j segmentJob) ([]archive.Run, error) {
-	var runs []archive.Run
-	_, err := journal.Scan(l, from, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
-		if e.Lane == j.Lane && e.Segment == j.Segment && (e.Kind == journal.Input || e.Kind == journal.Derived) {
-			runs = append(runs, archive.Run{Seq: e.Seq, Time: e.Time, Lines: e.Lines})
-		}
-		return nil
-	})
-	return runs, err
 }
 
 // background runs work beside the kernel, one at a time; what it gives back is

@@ -90,8 +90,8 @@ func (a *app) sources(l layout.Layout) (*archiveSources, error) {
 	}
 	_, err = a.refused(&selectFlags{}, nil, nil, func(r *refusedLine) error {
 		pos, err := contracts.ParsePosition(r.pos)
-		if err != nil {
-			return nil // a foreign record in a lane of quarantine: no line of ours
+		if err != nil || r.reason == string(contracts.ReasonForeign) {
+			return nil // no line of a lane that was taken in
 		}
 		key := segmentName(pos.Lane, pos.Segment)
 		if out.refused[key] == nil {
@@ -110,12 +110,15 @@ func (a *app) sources(l layout.Layout) (*archiveSources, error) {
 // of is one segment's source.
 func (s *archiveSources) of(lane string, segment uint64) archive.Source {
 	key := segmentName(lane, segment)
-	return archive.Source{Lane: lane, Segment: segment, Runs: s.runs[key], Extract: archive.NewExtractor(archive.Contracts{
+	rules := archive.Contracts{
 		Registry: s.checker.Registry, Checker: s.checker,
 		Forged: func(t *contracts.Topic) bool { return s.policy.Forged(t, lane) },
-		Refused: func(offset int64) (bool, int) {
+	}
+	if !layout.Owned(lane) { // records of refused lines are no events, whatever was refused
+		rules.Refused = func(offset int64) (bool, int) {
 			into, ok := s.refused[key][offset]
 			return ok, into
-		},
-	})}
+		}
+	}
+	return archive.Source{Lane: lane, Segment: segment, Runs: s.runs[key], Extract: archive.NewExtractor(rules)}
 }

@@ -36,8 +36,8 @@ func segmentName(lane string, n uint64) string { return fmt.Sprintf("%s@%d", lan
 
 // ended starts the way of a segment that takes no more lines.
 func ended(tx *handlers.Tx, e *journal.Entry) {
-	if e.Lane == "" || e.Segment == 0 {
-		return
+	if e.Lane == "" || e.Segment == 0 || e.Kind == journal.Rotate && e.To == 0 {
+		return // nothing ended: after two power cuts a segment may hold no line
 	}
 	seg := segmentName(e.Lane, e.Segment)
 	if stage, known := tx.Get("segment/" + seg); known {
