@@ -49,6 +49,7 @@ func fill(t *testing.T, path string) {
 // TestFullDisk: a disk that is full stops the work, loudly; room lets it go on
 // by itself. Writers can still append, into blocks that their lanes have.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := filepath.Join(t.TempDir(), "disk")
 	mount(t, disk, "-t", "tmpfs", "-o", "size=8m", "none")
 	b := newBoard(t, disk, "256KiB")

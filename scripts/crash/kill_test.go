@@ -10,10 +10,8 @@ import (
 // TestRandomKills: a daemon that is killed at any moment, within its recovery
 // too, while lines come in; the oracle looks again and again.
 func TestRandomKills(t *testing.T) {
-	kills, every := 25, 12
-	if *full {
-		kills, every = 500, 25
-	}
+	t.Parallel()
+	kills, every := scale(10, 60, 500), scale(10, 20, 25)
 	rnd := rand.New(rand.NewPCG(*seed, 0))
 	b := newBoard(t, t.TempDir(), "16KiB")
 	n := 1
@@ -36,7 +34,9 @@ func TestRandomKills(t *testing.T) {
 		}
 		d.kill()
 		if i%every == 0 {
-			b.judge(fmt.Sprintf("after %d kills (seed %d)", i, *seed))
+			what := fmt.Sprintf("after %d kills (seed %d)", i, *seed)
+			b.judge(what)
+			b.follow(what)
 		}
 	}
 	t.Logf("%d kills: %v", kills, b.judge("after all kills"))

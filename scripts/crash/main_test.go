@@ -20,9 +20,21 @@ import (
 )
 
 var (
-	full = flag.Bool("full", false, "the issue's own counts instead of small ones")
+	full = flag.Bool("full", false, "the issue's own counts: minutes to hours")
+	some = flag.Bool("some", false, "what CI runs: a few minutes")
 	seed = flag.Uint64("seed", 1, "of everything random")
 )
+
+// scale picks a count: by default a test is a few seconds long.
+func scale(tiny, middle, all int) int {
+	switch {
+	case *full:
+		return all
+	case *some:
+		return middle
+	}
+	return tiny
+}
 
 // binaries are what TestMain built: the product and a tiny writer.
 var binaries struct{ stigmergy, writer string }
@@ -64,6 +76,7 @@ type board struct {
 	truth string
 	opt   oracle.Options
 	under []string // a command that runs the binary, as unshare
+	read  []string // ids that a reader with a cursor has seen, in order
 }
 
 func newBoard(t testing.TB, under, segment string, settings ...string) *board {
@@ -271,6 +284,27 @@ func (b *board) judge(what string) oracle.Summary {
 		b.t.Fatalf("%s: replay: %v", what, r)
 	}
 	return sum
+}
+
+// follow reads on from where it read last, and holds all that it has read so
+// far to what stands there (I6): nothing again, nothing left out, in order.
+func (b *board) follow(what string) {
+	b.t.Helper()
+	all := func(args ...string) []string {
+		r := b.run(nil, append([]string{"query", "**", "-o", "id", "-C", b.dir}, args...)...)
+		if r.code > 1 {
+			b.t.Fatalf("%s: reading: %v", what, r)
+		}
+		return strings.Fields(r.out)
+	}
+	b.read = append(b.read, all("--cursor-file", filepath.Join(b.truth, "cursor"))...)
+	want := all()
+	for i := range max(len(want), len(b.read)) {
+		if i >= len(want) || i >= len(b.read) || want[i] != b.read[i] {
+			b.t.Errorf("%s: I6: a cursor and a whole reading part at event %d of %d and %d", what, i, len(b.read), len(want))
+			b.keep(what)
+		}
+	}
 }
 
 // idle holds a restart without anything to do to I9: it writes nothing.

@@ -63,23 +63,17 @@ var scenes = []scene{
 	}},
 }
 
-// stride is how many steps are left out between two that are broken.
-func stride(small int) int {
-	if *full {
-		return 1
-	}
-	return small
-}
-
 const small = "4KiB"
 
 // TestEveryStep: the daemon dies instead of its nth durable step, for every n;
 // then again within the recovery; then the board is judged.
 func TestEveryStep(t *testing.T) {
-	for _, s := range scenes {
+	t.Parallel()
+	for _, s := range scenes[:scale(2, len(scenes), len(scenes))] {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			steps := 0
-			for n := 1; ; n += stride(6) {
+			for n := 1; ; n += scale(12, 4, 1) {
 				b := newBoard(t, t.TempDir(), small)
 				s.make(b)
 				r := b.once(fmt.Sprint(failpoint, n))
@@ -93,8 +87,9 @@ func TestEveryStep(t *testing.T) {
 					t.Fatalf("step %d: %v", n, r)
 				}
 				steps++
-				b.once(fmt.Sprint(failpoint, 1+n%7))
-				b.judge(fmt.Sprintf("killed at step %d, then at step %d of the recovery", n, 1+n%7))
+				m := 1 + n%7
+				b.once(fmt.Sprint(failpoint, m))
+				b.judge(fmt.Sprintf("killed at step %d, then at step %d of the recovery", n, m))
 				b.must(os.RemoveAll(b.dir))
 			}
 			if steps == 0 {
@@ -108,10 +103,12 @@ func TestEveryStep(t *testing.T) {
 // TestEveryFault: the nth durable step fails, and the next ones too. The
 // daemon says so and ends with 74, or goes on; afterwards nothing is missing.
 func TestEveryFault(t *testing.T) {
-	for _, errno := range []string{"ENOSPC", "EIO", "EDQUOT", "EROFS"} {
+	t.Parallel()
+	for _, errno := range []string{"ENOSPC", "EIO", "EDQUOT", "EROFS"}[:scale(1, 4, 4)] {
 		t.Run(errno, func(t *testing.T) {
+			t.Parallel()
 			last := countSteps(t)
-			for n := 1; n <= last; n += stride(8) {
+			for n := 1; n <= last; n += scale(40, 8, 1) {
 				b := newBoard(t, t.TempDir(), small)
 				scenes[1].make(b)
 				r := b.once(fmt.Sprintf("%s%d-%d:%s", failpoint, n, n+2, errno))

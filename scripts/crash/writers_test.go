@@ -21,9 +21,10 @@ import (
 // lost, nothing is twice, a replay is exact, and what was derived is what an
 // undisturbed daemon derives.
 func TestWriters(t *testing.T) {
-	writers, lines, lanes, segment := 40, 60, 4, "32KiB"
+	t.Parallel()
+	writers, lines, lanes, segment := scale(20, 60, 200), scale(50, 100, 500), scale(2, 4, 20), "32KiB"
 	if *full {
-		writers, lines, lanes, segment = 200, 500, 20, "256KiB"
+		segment = "256KiB"
 	}
 	jobs := plan(writers, lines, lanes)
 	b := newBoard(t, t.TempDir(), segment)
