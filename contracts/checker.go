@@ -23,7 +23,7 @@ func (c *Checker) Check(line []byte, ev *Event) *Refusal {
 	ev.Topic, ev.TopicName, ev.timeIs = nil, "", timeUnread
 	if c.MaxLine > 0 && len(line) > c.MaxLine {
 		ev.Line, ev.Env = nil, Envelope{}
-		return tooLong(len(line), c.MaxLine)
+		return tooLong(len(line), int64(c.MaxLine))
 	}
 	ev.Line = trimLine(line)
 	if r := Scan(ev.Line, &ev.Env); r != nil {

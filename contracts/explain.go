@@ -33,7 +33,7 @@ func explain(line []byte) *Refusal {
 
 func refuse(r Reason, errs ...FieldError) *Refusal { return &Refusal{Reason: r, Errors: errs} }
 
-func tooLong(n, limit int) *Refusal {
+func tooLong(n int, limit int64) *Refusal {
 	return refuse(ReasonTooLong, FieldError{
 		Keyword:  "maxLength",
 		Expected: fmt.Sprintf("at most %d bytes (max_line)", limit),
