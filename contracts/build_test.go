@@ -136,7 +136,7 @@ func TestURIReference(t *testing.T) {
 	for s, want := range map[string]string{
 		"agents/7": "agents/7", "a%20b": "a%20b", "my agent": "my%20agent", "100%": "100%25", "%zz": "%25zz", "é": "%C3%A9", "a#b#c": "a#b%23c",
 		"https://github.com/cloudevents": "https://github.com/cloudevents", "mailto:a@b.org": "mailto:a@b.org", "1-555:2": "1-555%3A2",
-		"a b:c": "a%20b%3Ac", "x/a:b": "x/a:b", "a_b:c": "a_b%3Ac", "a+b-c.d:e": "a+b-c.d:e", ":a": "%3Aa", "urn:uuid:6e8b": "urn:uuid:6e8b", "[x]": "%5Bx%5D", "a\n\x00\"": "a%0A%00%22", "\xff": "%FF", "": "",
+		"a b:c": "a%20b%3Ac", "x/a:b": "x/a:b", "a_b:c": "a_b%3Ac", "http://a:port/x": "http%3A%2F%2Fa%3Aport%2Fx", "//a:b": "%2F%2Fa%3Ab", "a+b-c.d:e": "a+b-c.d:e", ":a": "%3Aa", "urn:uuid:6e8b": "urn:uuid:6e8b", "[x]": "%5Bx%5D", "a\n\x00\"": "a%0A%00%22", "\xff": "%FF", "": "",
 	} {
 		if got := uriReference(s); got != want {
 			t.Errorf("%q became %q, want %q", s, got, want)

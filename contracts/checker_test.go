@@ -47,6 +47,7 @@ func TestCheckTable(t *testing.T) {
 		{"no type", lenient, `{"data":{}}`, ReasonBadTopic, "/type", "names its topic"},
 		{"no member", lenient, `{}`, ReasonBadTopic, "/type", "names its topic"},
 		{"null type", lenient, `{"type":null}`, ReasonBadTopic, "/type", "names its topic"},
+		{"no registry", &Checker{}, `{"type":"Build.Done"}`, ReasonBadTopic, "/type", "did you mean build.done?"},
 		{"numeric type", lenient, `{"type":5}`, ReasonBadTopic, "/type", ""},
 		{"empty type", lenient, `{"type":""}`, ReasonBadTopic, "/type", ""},
 		{"upper case", lenient, `{"type":"HXO.Plan"}`, ReasonBadTopic, "/type", "did you mean hxo.plan?"},

@@ -156,6 +156,9 @@ func TestValues(t *testing.T) {
 		if v.Kind != kind || v.Exists() != (raw != "") {
 			t.Errorf("%q is %v", raw, v.Kind)
 		}
+		if names := []string{"absent", "null", "boolean", "number", "string", "object", "array"}; v.Kind.String() != names[kind] {
+			t.Errorf("%q is called %v", raw, v.Kind)
+		}
 	}
 	if got := ValueOf([]byte(`"a\n\u00e9\ud83d\ude00\"\\\/"`)).Text(); got != "a\né😀\"\\/" {
 		t.Errorf("text is %q", got)
