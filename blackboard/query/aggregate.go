@@ -32,13 +32,14 @@ func (e *Engine) Aggregate(ctx context.Context, req Request, t *Table) (Result, 
 		return Result{}, err
 	}
 	defer r.close()
+	r.unplaced = t.onlyCounts() && r.from == (place{})
 	r.newWork = func() *worker { return r.aggregator(t) }
 	s := &sched{run: r}
 	err = s.merge(r.aggregated(t), func(*result, *hit) error { return nil })
 	for _, w := range r.done {
 		r.matched += w.counted
 		if err == nil {
-			err = w.err
+			err = w.close()
 		}
 		if err == nil {
 			err = t.merge(w.table)
@@ -49,38 +50,48 @@ func (e *Engine) Aggregate(ctx context.Context, req Request, t *Table) (Result, 
 
 // aggregator is a worker that keeps what it finds in a table.
 func (r *run) aggregator(t *Table) *worker {
-	w := &worker{scratch: newScratch(r.matcher), table: t.empty()}
-	counts := t.onlyCounts()
+	w := &worker{scratch: newScratch(r.matcher), table: t.empty(), topics: map[string]int64{}}
+	counts := t.onlyCounts() && !r.req.Quarantined
 	w.consume = func(line []byte, at *contracts.Event) {
-		if w.err != nil {
+		if counts {
+			w.topics[r.countedAs(w, t, line)]++
 			return
 		}
-		if counts && t.by == "" {
-			w.err = w.table.addCount("", 1)
-			return
+		if w.err == nil && (w.scratch.parsed || r.matcher.read(w.scratch, line, at)) {
+			w.err = w.table.Add(&w.scratch.ev)
 		}
-		if counts && !r.req.Quarantined {
-			if topic, _, ok := quickEnvelope(line, false); ok {
-				w.err = w.table.addCount(w.scratch.intern(topic), 1)
-				return
+	}
+	if counts {
+		w.count = func(topics []archive.TopicCount) {
+			for _, c := range topics {
+				w.counted += c.Count
+				w.topics[c.Topic] += c.Count
 			}
 		}
-		if !w.scratch.parsed && !r.matcher.read(w.scratch, line, at) {
-			return
-		}
-		w.err = w.table.Add(&w.scratch.ev)
-	}
-	if counts && !r.req.Quarantined {
-		w.count = func(topics []archive.TopicCount) { w.err = w.addCounts(topics) }
 	}
 	return w
 }
 
-func (w *worker) addCounts(topics []archive.TopicCount) error {
-	for _, t := range topics {
-		w.counted += t.Count
-		if err := w.table.addCount(t.Topic, t.Count); err != nil {
-			return err
+// countedAs is the topic of a line that is only counted; nothing, where the
+// topic does not matter.
+func (r *run) countedAs(w *worker, t *Table, line []byte) string {
+	if t.by == "" {
+		return ""
+	}
+	if topic, _, ok := quickEnvelope(line, false); ok {
+		return w.scratch.intern(topic)
+	}
+	if w.scratch.parsed || r.matcher.read(w.scratch, line, &contracts.Event{}) {
+		return w.scratch.ev.TopicName
+	}
+	return ""
+}
+
+// close adds what was only counted to the table.
+func (w *worker) close() error {
+	for topic, n := range w.topics {
+		if w.err == nil {
+			w.err = w.table.addCount(topic, n)
 		}
 	}
 	return w.err

@@ -48,6 +48,7 @@ type Engine struct {
 type sizes struct {
 	block int64 // of the journal's text
 	batch int64 // of live segments, a longer entry excepted
+	piece int64 // of those, in memory at once
 	chunk int64 // of pending lines
 	least int   // budget of one piece of work
 	poll  time.Duration
@@ -78,7 +79,7 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 		opt.Daemon = func() bool { return false }
 	}
 	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
-		sizes: sizes{block: 512 << 10, batch: 4 << 20, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond}}
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, piece: 256 << 10, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }

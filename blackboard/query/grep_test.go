@@ -85,6 +85,11 @@ func TestNeedlesFindWhatIndexFinds(t *testing.T) {
 		if got, want := newNeedle(n, false).index(text), bytes.Index(text, n); got != want {
 			t.Fatalf("%q in %q: %d, want %d", n, text, got, want)
 		}
+		for rare := range n {
+			if got, want := newNeedle(n, false).indexBy(text, rare), bytes.Index(text, n); got != want {
+				t.Fatalf("%q in %q by byte %d: %d, want %d", n, text, rare, got, want)
+			}
+		}
 		if got, want := newNeedle(n, true).index(text), bytes.Index(bytes.ToLower(text), bytes.ToLower(n)); got != want {
 			t.Fatalf("fold %q in %q: %d, want %d", n, text, got, want)
 		}

@@ -1,8 +1,6 @@
 package query
 
 import (
-	"bytes"
-	"io"
 	"math"
 	"slices"
 	"sort"
@@ -169,71 +167,36 @@ func (r *run) readEntries(w *worker, entries []liveEntry, only *window, res *res
 	}
 }
 
-// readStretch searches entries that follow each other in one segment.
-func (r *run) readStretch(w *worker, es []liveEntry, only *window, res *result) {
-	seg, from, to := es[0].seg, es[0].from, es[len(es)-1].to
-	if to-from > longEntry && seg.refusedAt(from).is {
-		return // a line too long to be an event
-	}
-	if to-from > maxRead {
-		r.damage(Damage{Path: seg.key.lane, Offset: from, Err: errTooLong})
-		return
-	}
-	text := w.space(to - from)
-	n, err := seg.ReadAt(text, from)
-	if int64(n) < to-from {
-		text = text[:bytes.LastIndexByte(text[:n], '\n')+1]
-		seg.missing(from+int64(len(text)), to, err)
-	} else if text[n-1] != '\n' {
-		seg.missing(from, to, io.EOF) // another file's bytes
-		return
-	}
-	r.stats.LiveBytes.Add(int64(n))
-	k, line, at := 0, int64(0), 0 // the entry at hand, its lines before at
-	st := stretch{seg: seg, base: from, text: text}
-	st.locate = func(off int, h *hit) bool {
-		for int64(off)+from >= es[k].to {
-			k++
-			line, at = 0, int(es[k].from-from)
-		}
-		line += int64(bytes.Count(text[at:off], newline))
-		at = off
-		h.place, h.time = place{es[k].seq, line}, es[k].time
-		return only.has(from+int64(off)) && r.liveVerdict(w, seg, es[k].seq, from+int64(off), text[off:], h)
-	}
-	st.search(r, w, sure{}, false, res)
-}
-
 var newline = []byte{'\n'}
 
 // longEntry is what an entry is not longer than, unless it is one long line.
 const longEntry = 4 << 20
 
-// maxRead bounds what is read in one piece.
-const maxRead = 64 << 20
-
-// liveVerdict tells whether a journaled line is what the request asks for: an
+// verdict tells whether a journaled line is what the request asks for: an
 // event, or the record of a refused one.
-func (r *run) liveVerdict(w *worker, seg *segment, seq uint64, off int64, rest []byte, h *hit) bool {
-	line := rest[:bytes.IndexByte(rest, '\n')]
-	if contracts.Blank(line) {
+func (p *pieces) verdict(seq uint64, off int64, line []byte, h *hit) bool {
+	if len(line) == 0 || line[0] != '{' && contracts.Blank(line) {
 		return false
 	}
-	if r.req.Quarantined {
+	r := p.run
+	if r.req.Quarantined || p.seg.derived {
 		return true
 	}
-	if seq >= r.view.unsettled && !seg.derived {
-		return r.checkLine(w, seg.key.lane, line, h)
+	if seq >= r.view.unsettled {
+		return r.checkLine(p.w, p.seg.key.lane, line, h)
 	}
-	x := seg.refusedAt(off)
+	if !p.asked {
+		p.asked, p.refused = true, r.refusals(p.seg.key.lane)[p.seg.key.segment]
+	}
+	if len(p.refused) == 0 {
+		return true
+	}
+	x := findRefusal(p.refused, off)
 	if !x.is {
 		return true
 	}
-	if x.recovered > 0 && int(x.recovered) < len(line) {
-		h.off, h.flags = int(x.recovered), h.flags|flagRecovered
-		return true
-	}
-	return false
+	h.off, h.flags = int(x.recovered), h.flags|flagRecovered
+	return h.off > 0 && h.off < len(line)
 }
 
 // checkLine decides about a line that the daemon has not decided about.

@@ -142,11 +142,11 @@ type needles []*needle
 const maxNeedles = 16
 
 // walk remembers where each needle stands next, so that no byte is searched
-// twice.
+// twice, and which of a needle's bytes is the rare one in the texts at hand.
 type walk struct {
 	set  needles
 	next []int // where each stands at or after the last place asked for; len(b): nowhere
-	at   int
+	rare []int // index of the byte to look for; -1: let the needle find itself
 }
 
 func (ns needles) walk() *walk {
@@ -156,7 +156,6 @@ func (ns needles) walk() *walk {
 }
 
 func (w *walk) reset() {
-	w.at = 0
 	for i := range w.next {
 		w.next[i] = -1
 	}
@@ -165,15 +164,69 @@ func (w *walk) reset() {
 // from is the first place at or after i where one of the needles stands, or
 // len(b). The same b is given until reset, and i never falls.
 func (w *walk) from(b []byte, i int) int {
+	if w.rare == nil {
+		w.sample(b)
+	}
 	first := len(b)
 	for k, n := range w.set {
 		if w.next[k] < i {
 			w.next[k] = len(b)
-			if j := n.index(b[i:]); j >= 0 {
+			if j := n.indexBy(b[i:], w.rare[k]); j >= 0 {
 				w.next[k] = i + j
 			}
 		}
 		first = min(first, w.next[k])
 	}
 	return first
+}
+
+// sample counts bytes of the first text and picks the rarest byte of each
+// needle. A byte that does not come up often is found by the machine's fastest
+// instructions; what is left to do then is next to nothing.
+func (w *walk) sample(b []byte) {
+	var count [256]int
+	b = b[:min(len(b), 64<<10)]
+	for _, c := range b {
+		count[c]++
+	}
+	w.rare = make([]int, len(w.set))
+	for k, n := range w.set {
+		w.rare[k] = -1
+		if n.fold {
+			continue
+		}
+		best := 0
+		for i, c := range n.text {
+			if count[c] < count[n.text[best]] {
+				best = i
+			}
+		}
+		if count[n.text[best]]*rareEvery < len(b) || n.skip == nil && count[n.text[best]]*8 < len(b) {
+			w.rare[k] = best
+		}
+	}
+}
+
+// rareEvery is how far apart a byte must stand for looking for it to be faster
+// than to skip.
+const rareEvery = 100
+
+// indexBy is index by way of one byte of the needle.
+func (n *needle) indexBy(b []byte, rare int) int {
+	if rare < 0 {
+		return n.index(b)
+	}
+	c := n.text[rare]
+	last := len(b) - len(n.text) // where the needle can stand
+	for i := 0; i <= last; {
+		j := bytes.IndexByte(b[i+rare:last+rare+1], c)
+		if j < 0 {
+			return -1
+		}
+		if i += j; bytes.Equal(b[i:i+len(n.text)], n.text) {
+			return i
+		}
+		i++
+	}
+	return -1
 }

@@ -25,7 +25,10 @@ func (s *segment) refusedAt(off int64) refusal {
 	if s.derived {
 		return refusal{}
 	}
-	all := s.run.refusals(s.key.lane)[s.key.segment]
+	return findRefusal(s.run.refusals(s.key.lane)[s.key.segment], off)
+}
+
+func findRefusal(all []refusal, off int64) refusal {
 	i := sort.Search(len(all), func(i int) bool { return all[i].offset >= off })
 	if i < len(all) && all[i].offset == off {
 		return all[i]

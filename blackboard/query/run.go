@@ -37,6 +37,7 @@ type run struct {
 	stats     counters
 	matched   int64
 	texts     sync.Pool
+	unplaced  bool           // where matches stand does not matter
 	newWork   func() *worker // nil: workers that collect hits
 	rules     func() (*rules, error)
 
@@ -69,7 +70,8 @@ type worker struct {
 	consume func(line []byte, at *contracts.Event)
 	count   func([]archive.TopicCount)
 	table   *Table
-	counted int64 // by count
+	counted int64            // by count
+	topics  map[string]int64 // what consume only counts
 	err     error
 }
 
