@@ -132,14 +132,14 @@ func (b *board) writeSynced(lane string, first int) {
 }
 
 // TestPower: the power goes at random moments. What writers had synced is
-// there once, in both durabilities, and the board is whole.
+// there once, in both durabilities, and the board is whole. These tests run
+// one after another: a process in a mount namespace of its own keeps every
+// other test's disk mounted, shut down as it is.
 func TestPower(t *testing.T) {
-	t.Parallel()
 	cuts := scale(1, 5, 100)
 	for _, fs := range []string{"ext4", "xfs"} {
 		for _, durability := range []string{"process", "disk"}[:scale(1, 2, 2)] {
 			t.Run(fs+" "+durability, func(t *testing.T) {
-				t.Parallel()
 				d := newDisk(t, fs)
 				b := newBoard(t, d.at, "16KiB", "durability: "+durability)
 				b.must(exec.Command("sync", "-f", d.at).Run())
@@ -181,7 +181,6 @@ func powerCut(d *disk, b *board, rnd *rand.Rand, round int) {
 // TestPowerControl: with a daemon whose fsync does nothing, the same test must
 // find something. If it does not, it proves nothing.
 func TestPowerControl(t *testing.T) {
-	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("strace is not installed: fsync cannot be made a no-op")
 	}
