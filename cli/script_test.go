@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,10 @@ import (
 // The sessions in fixtures/script run the real program: this test binary is
 // installed as stigmergy on their path.
 func TestMain(m *testing.M) {
+	// Most properties here run the whole program; -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"stigmergy": func() {
 			os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
