@@ -59,6 +59,9 @@ func (t *truth) read(path, sub string) error {
 		if err != nil {
 			return err
 		}
+		if judge(l, 1<<20).blank {
+			continue // counts as a line, is no event
+		}
 		k := t.lines[l.sum]
 		if k == nil {
 			k = &known{where: fmt.Sprintf("%s line %d", path, n)}
