@@ -133,10 +133,12 @@ func (c *archiveCheck) Run(a *app) error {
 	}
 	p := a.printer()
 	bad := 0
-	for _, e := range entries {
+	progress := a.progress("archives checked")
+	for i, e := range entries {
 		if a.ctx.Err() != nil {
 			return a.stopped(a.ctx.Err())
 		}
+		progress(uint64(i))
 		report, err := archive.Check(e.Path, archive.CheckOptions{Seal: seals[segmentName(e.Lane, e.Segment)]})
 		if err != nil {
 			report.Problems = append(report.Problems, archive.Problem{What: err.Error()})

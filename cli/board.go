@@ -71,20 +71,37 @@ func (a *app) boardOr() (l layout.Layout, missing bool, err error) {
 	return l, true, nil
 }
 
-// settings reads the board's settings; a wrong one ends the command.
+// settings reads the board's settings for a daemon: a wrong one is a fault.
 func (a *app) settings(l layout.Layout, flags map[string]string) (*settings.Settings, error) {
-	text, err := readSmall(l.Settings())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the settings: %w", err)
-	}
-	s, faults := settings.Load(text, a.environ, flags)
-	if len(faults) == 0 {
-		return s, nil
+	s, faults, err := a.loadSettings(l, flags)
+	if err != nil || len(faults) == 0 {
+		return s, err
 	}
 	for _, f := range faults[1:] {
 		a.note("stigmergy: reading the settings: %s", f.Error())
 	}
 	return nil, settingsFault(l, faults[0])
+}
+
+// someSettings is settings for who only looks or writes: a wrong one is told,
+// once, and what is right counts.
+func (a *app) someSettings(l layout.Layout) (*settings.Settings, error) {
+	s, faults, err := a.loadSettings(l, nil)
+	a.warned.Do(func() {
+		for _, f := range faults {
+			a.note("stigmergy: warning: reading the settings: %s", f.Error())
+		}
+	})
+	return s, err
+}
+
+func (a *app) loadSettings(l layout.Layout, flags map[string]string) (*settings.Settings, []settings.Fault, error) {
+	text, err := readSmall(l.Settings())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("reading the settings: %w", err)
+	}
+	s, faults := settings.Load(text, a.environ, flags)
+	return s, faults, nil
 }
 
 func settingsFault(l layout.Layout, f settings.Fault) error {

@@ -33,6 +33,7 @@ type app struct {
 	now     func() time.Time
 	parser  *kong.Kong
 	line    *commandLine
+	warned  sync.Once   // of wrong settings
 	drains  atomic.Bool // a daemon of ours is up: it ends in its own time
 }
 

@@ -96,7 +96,7 @@ func (c *contractsCheck) rules(a *app, l layout.Layout, schemas []string, own bo
 	}
 	out := &contracts.Checker{Registry: reg, MaxLine: 1 << 20}
 	if l.Dir != "" {
-		s, err := a.settings(l, nil)
+		s, err := a.someSettings(l)
 		if err != nil {
 			return nil, err
 		}

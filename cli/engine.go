@@ -33,7 +33,7 @@ func (a *app) engine(l layout.Layout) (*query.Engine, error) {
 // rules gives the contracts and the policy in force, when they are needed.
 func (a *app) rules(l layout.Layout) func() (*contracts.Checker, *contracts.Policy, error) {
 	return func() (*contracts.Checker, *contracts.Policy, error) {
-		s, err := a.settings(l, nil)
+		s, err := a.someSettings(l)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -97,7 +97,7 @@ func (c *postCmd) open(a *app) (*poster, error) {
 	if p.lane, err = c.lane(); err != nil {
 		return nil, err
 	}
-	if p.settings, err = a.settings(l, nil); err != nil {
+	if p.settings, err = a.someSettings(l); err != nil {
 		return nil, err
 	}
 	reg, faults, err := a.registry(l)

@@ -25,7 +25,7 @@ func (c *reindexCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.settings(l, nil)
+	s, err := a.someSettings(l)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,9 @@ func (c *reindexCmd) Run(a *app) error {
 	}
 	p := a.printer()
 	bad := 0
-	for _, e := range entries {
+	progress := a.progress("archives done")
+	for i, e := range entries {
+		progress(uint64(i))
 		if a.ctx.Err() != nil {
 			return a.stopped(a.ctx.Err())
 		}

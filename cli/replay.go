@@ -77,8 +77,8 @@ func (a *app) printReplay(out *blackboard.Replayed) error {
 // progress shows a counter on a terminal, ten times a second at most, and
 // nothing in a pipe.
 func (a *app) progress(what string) func(n uint64) {
-	if _, tty := terminal(a.err); !tty || a.out.tty && a.getenv("TERM") == "dumb" {
-		return nil
+	if _, tty := terminal(a.err); !tty || a.getenv("TERM") == "dumb" {
+		return func(uint64) {}
 	}
 	last := a.now()
 	return func(n uint64) {

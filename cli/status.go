@@ -117,7 +117,7 @@ func (a *app) daemonStatus(l layout.Layout) (*blackboard.Status, error) {
 // look gathers everything that status shows.
 func (a *app) look(l layout.Layout) (*boardStatus, error) {
 	s := &boardStatus{Board: l.Dir, Up: daemon.Held(l), Segments: map[string]int{}, Settings: map[string]setting{}}
-	set, err := a.settings(l, nil)
+	set, err := a.someSettings(l)
 	if err != nil {
 		return nil, err
 	}
