@@ -11,7 +11,7 @@ import (
 func (s *Set) Track(f Finding, lane string, segment uint64) *Tail {
 	switch {
 	case f.Kind == Truncated:
-		return s.trackAnew(f.Tail, lane, segment, 0)
+		return s.trackAnew(f.Tail, lane, segment, 0, s.Drop)
 	case f.ghost != nil:
 		return s.trackOrphan(f, lane, segment)
 	}
@@ -42,8 +42,8 @@ func (s *Set) adopt(t *Tail, rel string) {
 }
 
 // trackAnew ends old and tracks the same file from base on.
-func (s *Set) trackAnew(old *Tail, lane string, segment uint64, base int64) *Tail {
-	if old == nil || old.state == over {
+func (s *Set) trackAnew(old *Tail, lane string, segment uint64, base int64, end func(*Tail)) *Tail {
+	if old == nil || old.state == over || old.state == ended {
 		return nil
 	}
 	t := &Tail{Lane: lane, Segment: segment, Base: base, Path: old.Path, set: s, file: old.file,
@@ -53,7 +53,7 @@ func (s *Set) trackAnew(old *Tail, lane string, segment uint64, base int64) *Tai
 	}
 	at, heir := s.at[old.Path] == old, s.heirs[old.home] == old
 	t.file.retain()
-	s.Drop(old)
+	end(old)
 	s.adopt(t, "")
 	if at {
 		s.place(t, t.Path)
@@ -66,9 +66,13 @@ func (s *Set) trackAnew(old *Tail, lane string, segment uint64, base int64) *Tai
 
 // Fork ends t where it was taken in and tracks what follows in the same file
 // as another segment: late bytes behind a sealed one. Read the new Tail at
-// once. t is dropped.
+// once. Nothing more is found out about t, but it can be read until Drop.
 func (s *Set) Fork(t *Tail, segment uint64) *Tail {
-	return s.trackAnew(t, t.Lane, segment, t.Base+t.offset)
+	return s.trackAnew(t, t.Lane, segment, t.Base+t.offset, func(t *Tail) {
+		s.detach(t)
+		t.state = ended
+		s.windows.rest(&t.win)
+	})
 }
 
 // Continue answers Replaced: f.Tail lives on in the new file at its offset;
@@ -141,14 +145,19 @@ func (s *Set) Drop(t *Tail) {
 	if t.state == over {
 		return
 	}
+	s.detach(t)
 	t.state = over
+	delete(s.tails, t)
+	s.windows.drop(&t.win)
+	t.file.release()
+}
+
+// detach takes t from everywhere but the list of tails.
+func (s *Set) detach(t *Tail) {
 	s.vacate(t)
 	s.outside(t, "")
 	if s.byID[t.seen.identity] == t {
 		delete(s.byID, t.seen.identity)
 	}
-	delete(s.tails, t)
 	delete(s.looks, t)
-	s.windows.drop(&t.win)
-	t.file.release()
 }

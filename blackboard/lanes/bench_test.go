@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"stigmergy/blackboard/layout"
 )
 
@@ -203,4 +205,25 @@ func BenchmarkAdvance(b *testing.B) {
 	for b.Loop() {
 		t.Advance(t.Offset()+int64(len(chunk)), chunk)
 	}
+}
+
+// BenchmarkIdle is the share of a core that 1,000 lanes cost while nothing
+// happens, sweeps included: run it with -benchtime=1x.
+func BenchmarkIdle(b *testing.B) {
+	s := newSet(b, manyLanes(b, 1000), Options{Watch: true}, nil)
+	defer s.Close()
+	takeAll(b, s)
+	var before, after unix.Rusage
+	must(b, unix.Getrusage(unix.RUSAGE_SELF, &before))
+	start := time.Now()
+	for b.Loop() {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			must(b, s.Wait(context.Background(), end))
+			s.Findings()
+		}
+	}
+	took := time.Since(start)
+	must(b, unix.Getrusage(unix.RUSAGE_SELF, &after))
+	cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(100*float64(cpu)/float64(took), "%cpu")
 }

@@ -10,7 +10,7 @@ import (
 func (r *round) check(t *Tail, st stat) {
 	s := r.s
 	same := t.seen.size == st.size && t.seen.ctime == st.ctime
-	if t.state == over || same && !t.again && !t.racy || r.cut[t] {
+	if t.state >= ended || same && !t.again && !t.racy || r.cut[t] {
 		return
 	}
 	ok, err := true, t.file.ensure()

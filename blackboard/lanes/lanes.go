@@ -177,13 +177,34 @@ func (s *Set) restore(v Saved) (*Tail, error) {
 	t.gone, t.fate, t.racy = v.Gone, v.Gone, m.Ctime == 0 || v.Offset > m.Offset
 	t.again = m.Size > v.Base+t.offset
 	s.tails[t] = struct{}{}
-	if m.Known() {
-		s.byID[st.identity] = t
-	} else {
+	if !m.Known() {
 		t.state = blank
+	} else if s.forked(t) {
+		return t, nil
 	}
 	s.settleIn(t, path, home)
 	return t, nil
+}
+
+// forked settles which of two Tails of one file is the one that goes on: the
+// one that begins later in it. It says whether that is the other one.
+func (s *Set) forked(t *Tail) bool {
+	other := s.byID[t.seen.identity]
+	if other != nil && other.Base > t.Base {
+		t.file.release()
+		t.file, t.state = other.file, ended
+		t.file.retain()
+		return true
+	}
+	s.byID[t.seen.identity] = t
+	if other != nil {
+		t.file.release()
+		t.file = other.file
+		t.file.retain()
+		s.detach(other)
+		other.state = ended
+	}
+	return false
 }
 
 // own is the mark of a file in the board's private folder, nothing of it taken

@@ -70,13 +70,54 @@ func TestSealTakesWhatIsNew(t *testing.T) {
 	if got := string(r.taken["a@2"]); got != "3\n4\n" || late.Offset() != 4 || late.Base != 4 {
 		t.Errorf("took in %q at %d, base %d", got, late.Offset(), late.Base)
 	}
-	r.restart()
-	r.append(seg.Path, "5\n")
-	r.settle()
-	if got := string(r.taken["a@2"]); got != "3\n4\n5\n" {
-		t.Errorf("after a restart: took in %q", got)
+	for _, turn := range []string{"5\n", "6\n"} {
+		r.restart()
+		seg, late = r.tails["a@1"], r.tails["a@2"]
+		r.append(seg.Path, turn)
+		r.settle()
+		r.settle()
+		b := make([]byte, 4)
+		if n, err := seg.ReadAt(b, 0); n != 4 || err != nil || string(b) != "1\n2\n" {
+			t.Errorf("the first segment reads %q, %v", b[:n], err)
+		}
+	}
+	if got := string(r.taken["a@2"]); got != "3\n4\n5\n6\n" {
+		t.Errorf("after restarts: took in %q", got)
 	}
 	checkSet(t, r.set)
+	r.set.Drop(late)
+	if _, err := seg.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Errorf("the first segment ended with the second: %v", err)
+	}
+	r.set.Drop(seg)
+	checkSet(t, r.set)
+}
+
+// TestRestoredInAnyOrder: of two Tails of one file the later one goes on.
+func TestRestoredInAnyOrder(t *testing.T) {
+	r := newReader(t, Options{})
+	r.start(nil)
+	r.append("a.jsonl", "1\n")
+	r.settle()
+	r.append("a.jsonl", "2\n")
+	late := r.set.Fork(r.tails["a@1"], 2)
+	r.tails[key(late)] = late
+	r.read(late)
+	saved := r.stop()
+	for range 2 {
+		saved[0], saved[1] = saved[1], saved[0]
+		r.start(saved)
+		r.append("a.jsonl", "3\n")
+		r.settle()
+		if got := string(r.taken["a@1"]); got != "1\n" {
+			t.Errorf("the first segment took in %q", got)
+		}
+		checkSet(t, r.set)
+		r.stop()
+	}
+	if got := string(r.taken["a@2"]); got != "2\n3\n3\n3\n" {
+		t.Errorf("took in %q", got)
+	}
 }
 
 func TestSealIsRefusedWhileHeld(t *testing.T) {

@@ -66,6 +66,8 @@ func (s *Set) sweepTails() {
 		var err error
 		at := s.at[t.Path] == t
 		switch {
+		case t.state == ended:
+			continue
 		case at:
 			st, err = s.stat(t.Path)
 		case t.file.isOpen():

@@ -78,7 +78,8 @@ type state uint8
 
 const (
 	live  state = iota
-	over        // dropped, truncated or forked: another Tail has the file, or none
+	ended       // forked: another Tail has the rest of the file
+	over        // dropped or truncated
 	blank       // restored without an identity
 )
 
