@@ -29,6 +29,20 @@
 // the offset). Offsets are those of the segment; Base is where the segment
 // begins in the file (0, but for late bytes behind a sealed segment).
 //
+// What a shell shows of the same: stat -c '%d %i %W %Z %s' FILE is the
+// identity (device, inode, birth), ctime and size of a Mark, and with an offset
+// of at least 4096 its hashes are
+//
+//	head -c 4096 FILE | sha256sum
+//	head -c OFFSET FILE | tail -c 4096 | sha256sum
+//
 // All methods are for one goroutine, except Hint, Tail.ReadAt and
 // Finding.ReadAt, which any may call.
+//
+// Known holes. A file that is born and deleted between two looks was never
+// there; one that is rewritten in its middle alone, or with the same first and
+// last 4 KiB, goes on as if appended to (stigmergy verify compares all). What
+// was moved out of the board is followed only while it is held open. In a
+// folder on a network file system other machines' changes are found by looking,
+// and a lease does not bind them, so that nobody can tell who still writes.
 package lanes

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"os/exec"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -146,4 +147,28 @@ func FuzzHash(f *testing.F) {
 			t.Errorf("%q became %q, %v", text, b, err)
 		}
 	})
+}
+
+// TestShellSaysTheSame runs the pipelines of the package comment.
+func TestShellSaysTheSame(t *testing.T) {
+	r := newReader(t, Options{})
+	r.start(nil)
+	defer func() { must(t, r.set.Close()) }()
+	r.append("a.jsonl", long(100)+"unfinished")
+	r.settle()
+	m := r.tails["a@1"].Mark()
+	for pipe, want := range map[string]Hash{
+		"head -c 4096 a.jsonl | sha256sum":                                       m.Head,
+		"head -c " + itoa(int(m.Offset)) + " a.jsonl | tail -c 4096 | sha256sum": m.Tail,
+	} {
+		cmd := exec.Command("sh", "-c", pipe)
+		cmd.Dir = r.dir
+		out, err := cmd.Output()
+		must(t, err)
+		text, err := want.MarshalText()
+		must(t, err)
+		if string(bytes.Fields(out)[0]) != string(text) {
+			t.Errorf("%s says %s, the mark %s", pipe, out, text)
+		}
+	}
 }
