@@ -216,4 +216,10 @@ func (f *laneFile) is(path string) bool {
 	return err == nil && uint64(st.Ino) == f.ino && uint64(st.Dev) == f.dev
 }
 
-func (f *laneFile) close() { _ = unix.Close(f.fd) }
+// close lets go of the file; twice is once.
+func (f *laneFile) close() {
+	if f.fd >= 0 {
+		_ = unix.Close(f.fd) // nothing is buffered
+		f.fd = -1
+	}
+}

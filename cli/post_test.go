@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"stigmergy/blackboard"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 )
@@ -280,5 +281,38 @@ func TestLanesOfAHostileBoard(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(b.l.Dir, "x"+layout.LaneExt)); err == nil {
 		t.Error("a lane was written through a link")
+	}
+}
+
+// Near the journal's end or from the snapshot: the same number, which is the
+// one under which the daemon takes the line in.
+func TestSegmentIsTheDaemons(t *testing.T) {
+	b := onBoard(t)
+	for i := range 4 {
+		out := b.run("post", "a.b", "-l", "ci", "--id", fmt.Sprint("e", i))
+		pos := strings.Fields(out)[1]
+		b.run("up", "--once")
+		if got := b.run("query", "-w", fmt.Sprint("id=e", i), "--fields", "id", "-o", "jsonl"); got == "" {
+			t.Fatalf("e%d is not there", i)
+		}
+		var shown map[string]any
+		must(t, json.Unmarshal([]byte(b.run("show", fmt.Sprint("e", i))), &shown))
+		if shown["position"] != pos {
+			t.Errorf("post said %s, it stands at %s", pos, shown["position"])
+		}
+		if i%2 == 1 {
+			b.run("rotate", "ci")
+		}
+		f := mustOpen(t, b.l, "ci")
+		near, ok := recentSegment(b.l, "ci")
+		s, err := blackboard.Peek(b.l)
+		must(t, err)
+		if far := currentSegment(s.Lanes["ci"]); !ok || near != far || near != uint64(1+(i+1)/2) {
+			t.Errorf("after %d: %d near the end (%v), %d from the snapshot", i, near, ok, far)
+		}
+		f.close()
+	}
+	if n, ok := recentSegment(b.l, "nobody"); ok {
+		t.Errorf("segment %d of a lane that never was", n)
 	}
 }

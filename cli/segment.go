@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"bytes"
+	"os"
+
 	"stigmergy/blackboard"
+	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
 )
 
 // currentSegment is the number of the segment that a lane's file is.
@@ -24,11 +29,57 @@ func segmentOf(l layout.Layout, f *laneFile) (uint64, error) {
 			return n, nil
 		}
 	}
+	if n, ok := recentSegment(l, f.lane); ok {
+		return n, nil
+	}
 	s, err := blackboard.Peek(l)
 	if err != nil {
 		return 0, err
 	}
 	return currentSegment(s.Lanes[f.lane]), nil
+}
+
+// recent is how much of the journal's end is looked through for a lane before
+// the snapshot is read: a busy lane is found there, whatever the board's size.
+const recent = 256 << 10
+
+// recentSegment finds the lane's newest entry near the journal's end.
+func recentSegment(l layout.Layout, lane string) (segment uint64, ok bool) {
+	segs, err := journal.Segments(l)
+	if err != nil || len(segs) == 0 || segs[len(segs)-1].Compressed {
+		return 0, false
+	}
+	f, err := os.OpenFile(segs[len(segs)-1].Path, os.O_RDONLY|openGuards, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, false
+	}
+	text := make([]byte, min(fi.Size(), recent))
+	if _, err := f.ReadAt(text, fi.Size()-int64(len(text))); err != nil {
+		return 0, false
+	}
+	name := contracts.AppendString([]byte(`"lane":`), lane)
+	// What stands before the first newline may be half an entry, behind the
+	// last one it is none yet.
+	for at := bytes.LastIndex(text, name); at >= 0; at = bytes.LastIndex(text[:at], name) {
+		begin, n := bytes.LastIndexByte(text[:at], '\n')+1, bytes.IndexByte(text[at:], '\n')
+		if begin == 0 || n < 0 {
+			continue
+		}
+		e, err := journal.Parse(text[begin : at+n])
+		switch {
+		case err != nil || e.Lane != lane:
+		case e.Kind == journal.Rotate:
+			return max(e.Next, e.Segment+1), true
+		case e.Kind == journal.Input:
+			return e.Segment, true
+		}
+	}
+	return 0, false
 }
 
 // rotatedAs finds the open file among the lane's rotated segments.
