@@ -94,11 +94,17 @@ func Reload(old *Settings, yaml []byte, environ []string, flags map[string]strin
 	return s, faults
 }
 
+// maxFaults is how many are told; a file with more is no settings file.
+const maxFaults = 100
+
 func (s *Settings) apply(values []value) []Fault {
 	var faults []Fault
 	rows := table()
 	seen := map[string]bool{}
 	for _, v := range values {
+		if len(faults) >= maxFaults {
+			return faults
+		}
 		i := slices.IndexFunc(rows, func(r row) bool { return r.name == v.key })
 		switch {
 		case i < 0 && slices.Contains(sections(), v.key) && !seen[v.key]:

@@ -283,3 +283,29 @@ func FuzzYAML(f *testing.F) {
 		}
 	})
 }
+
+// Whoever may write to the board may write the settings: no text may hold a
+// daemon up.
+func TestLargeTextsAreRefusedSoon(t *testing.T) {
+	var keys strings.Builder
+	for i := 0; keys.Len() < 60<<10; i++ {
+		keys.WriteString("key" + strconv.Itoa(i) + ": value\n")
+	}
+	for name, text := range map[string]string{
+		"too large": strings.Repeat("#\n", 64<<10),
+		"many keys": keys.String(),
+		"a list":    strings.Repeat("- a\n", 15<<10),
+		"a flow":    "a: [" + strings.Repeat("b,", 30<<10) + "]",
+		"brackets":  strings.Repeat("[", 60<<10),
+		"dashes":    strings.Repeat("- ", 30<<10),
+	} {
+		begun := time.Now()
+		_, faults := settings.Load([]byte(text), nil, nil)
+		if len(faults) == 0 || len(faults) > 101 {
+			t.Errorf("%s: %d faults", name, len(faults))
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+}

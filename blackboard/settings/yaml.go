@@ -16,7 +16,7 @@ import (
 // The file is a person's, but whoever may write to the board may write it too:
 // its size and depth are bounded before the parser, which recurses, sees it.
 const (
-	maxYAML      = 256 << 10
+	maxYAML      = 64 << 10
 	maxYAMLDepth = 32
 )
 
@@ -25,7 +25,7 @@ const (
 func parseYAML(text []byte) (out []value, faults []Fault) {
 	here := value{source: FileName, line: 1, column: 1}
 	if len(text) > maxYAML {
-		return nil, []Fault{here.fault("at most 256 KiB", fmt.Sprintf("%d bytes", len(text)), "")}
+		return nil, []Fault{here.fault("at most 64 KiB", fmt.Sprintf("%d bytes", len(text)), "")}
 	}
 	if line := tooDeep(text); line > 0 {
 		here.line = line
