@@ -318,12 +318,25 @@ func (m *model) once(t *rapid.T) {
 	}
 }
 
+// descriptors is how many this process has open.
+func descriptors(t *testing.T) int {
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0 // not to be had here
+	}
+	return len(fds)
+}
+
 func machine(rt *rapid.T, t *testing.T, opt Options) {
+	before := descriptors(t)
 	r := newReader(t, opt)
 	m := &model{reader: r, rt: rt, files: map[string]*mfile{}, times: map[string]int{}}
 	must(t, os.MkdirAll(r.away(), 0o755))
 	defer func() {
 		must(t, r.set.Close())
+		if n := descriptors(t); n > before+2 { // the runtime's own poller may be new
+			t.Errorf("%d descriptors before, %d after", before, n)
+		}
 		must(t, os.RemoveAll(r.away()))
 		must(t, os.RemoveAll(r.dir))
 	}()
