@@ -64,6 +64,7 @@ func (c *postCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	defer p.close()
 	if c.Lines {
 		if c.Topic != "" {
 			return usage("posting lines", "no TOPIC beside --lines", quote(c.Topic), "stigmergy post --lines < FILE")
@@ -110,6 +111,13 @@ func (c *postCmd) open(a *app) (*poster, error) {
 	p.checker = contracts.Checker{Registry: reg, MaxLine: int(p.settings.MaxLine), UnknownTopics: p.settings.UnknownTopics}
 	p.policy, err = contracts.NewPolicy(p.settings.Roles, p.settings.PolicyForeignOwned, uint32(os.Getuid()), userName)
 	return p, badUse(err)
+}
+
+// close lets go of the lane.
+func (p *poster) close() {
+	if p.file != nil {
+		p.file.close()
+	}
 }
 
 func userName(uid uint32) string {

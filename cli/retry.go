@@ -106,7 +106,7 @@ func (a *app) retry(l layout.Layout, r keptLine) error {
 	if err != nil {
 		return err
 	}
-	p.file.close()
+	p.close()
 	return p.print(ev.ID(), pos.String())
 }
 
@@ -153,6 +153,7 @@ func (c *quarantineDrop) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	defer p.close()
 	for _, r := range todo {
 		data := contracts.AppendString([]byte(`{"position":`), r.pos)
 		if c.Reason != "" {
