@@ -39,25 +39,31 @@ func (c *initCmd) Run(a *app) error {
 	if made {
 		word = "A new board"
 	}
-	_, err = fmt.Fprintf(a.out, "%s: %s\n\nNext:\n%s", word, visible(l.Dir), nextCommands(a, l))
+	dash, lane := fromHere(a, l)
+	_, err = fmt.Fprintf(a.out, "%s: %s\n\nNext:\n  stigmergy%s up\n  %s\n  stigmergy%s tail -f\n", word, visible(l.Dir), dash, echo(lane), dash)
 	return err
 }
 
-// nextCommands are three commands to paste, with the board's name where they
-// would not find it by themselves.
-func nextCommands(a *app, l layout.Layout) string {
-	dash, path := "", "board"
-	if cwd, err := os.Getwd(); err == nil {
-		if found, err := layout.Find("", a.getenv(layout.Env), cwd); err != nil || found.Dir != l.Dir {
-			dash = " -C " + shellQuote(l.Dir)
-		}
-		path = l.Dir
-		if rel, err := filepath.Rel(cwd, l.Dir); err == nil && !strings.HasPrefix(rel, "..") {
-			path = rel
-		}
+// fromHere is how commands to paste name the board, where they would not find
+// it by themselves, and a lane on it.
+func fromHere(a *app, l layout.Layout) (dash, lane string) {
+	lane = l.Lane("ci")
+	cwd, err := os.Getwd()
+	if err != nil {
+		return " -C " + shellQuote(l.Dir), lane
 	}
-	return fmt.Sprintf("  stigmergy%s up\n  echo '{\"type\":\"build.done\",\"data\":{\"ok\":true}}' >> %s\n  stigmergy%s tail -f\n",
-		dash, shellQuote(filepath.Join(path, "ci.jsonl")), dash)
+	if found, err := layout.Find("", a.getenv(layout.Env), cwd); err != nil || found.Dir != l.Dir {
+		dash = " -C " + shellQuote(l.Dir)
+	}
+	if rel, err := filepath.Rel(cwd, lane); err == nil && !strings.HasPrefix(rel, "..") {
+		lane = rel
+	}
+	return dash, lane
+}
+
+// echo is the whole client protocol.
+func echo(lane string) string {
+	return `echo '{"type":"build.done","data":{"ok":true}}' >> ` + shellQuote(lane)
 }
 
 // shellQuote is s as one word of a shell.

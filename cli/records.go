@@ -169,14 +169,14 @@ func (p *printer) safe(b []byte) []byte {
 
 func (p *printer) separated(r record, of func(cell) []byte) {
 	for i, c := range r {
+		end, write := byte(','), appendCSV
+		if p.format == "tsv" {
+			end, write = '\t', appendTSV
+		}
 		if i > 0 {
-			p.buf = append(p.buf, map[string]byte{"csv": ',', "tsv": '\t'}[p.format])
+			p.buf = append(p.buf, end)
 		}
-		if p.format == "csv" {
-			p.buf = appendCSV(p.buf, p.safe(of(c)))
-		} else {
-			p.buf = appendTSV(p.buf, p.safe(of(c)))
-		}
+		p.buf = write(p.buf, p.safe(of(c)))
 	}
 	p.buf = append(p.buf, '\n')
 }

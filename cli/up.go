@@ -61,7 +61,8 @@ func (c *upCmd) Run(a *app) error {
 	}
 	hup := a.catchHangup()
 	defer hup()
-	a.note("Up in %s: %s\n\nElsewhere:\n%s", d.Ready().Round(time.Millisecond), l.Dir, nextCommands(a, l)[len("  stigmergy up\n"):]+"  stigmergy status\n")
+	dash, lane := fromHere(a, l)
+	a.note("Up in %s: %s\n\nElsewhere:\n  %s\n  stigmergy%s tail -f\n  stigmergy%s status\n", d.Ready().Round(time.Millisecond), l.Dir, echo(lane), dash, dash)
 	line := a.statusLine(d)
 	err = d.Run(a.ctx)
 	line()
@@ -76,7 +77,7 @@ func (a *app) daemon(l layout.Layout, flags map[string]string, once bool) (*daem
 		return nil, err
 	}
 	a.drains.Store(true)
-	d, err := daemon.New(daemon.Config{Layout: l, Fold: fold, Fresh: all.New, Flags: flags, Environ: a.environ, Stderr: a.err, Version: buildVersion(), Once: once})
+	d, err := daemon.New(daemon.Config{Layout: l, Fold: fold, Flags: flags, Environ: a.environ, Stderr: a.err, Version: buildVersion(), Once: once})
 	return d, daemonFault(err)
 }
 
