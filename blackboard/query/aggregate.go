@@ -114,16 +114,17 @@ func (r *run) aggregated(t *Table) []source {
 	return rest
 }
 
-// behind tells whether everything of an entry is behind the cursor.
-func (r *run) behind(seq uint64) bool {
-	return seq > r.from.seq || seq == r.from.seq && r.from.line == 0
+// within tells whether all lines of some entries are behind the cursor and
+// before the end.
+func (r *run) within(first, last uint64) bool {
+	return (first > r.from.seq || first == r.from.seq && r.from.line == 0) && last < r.stopAt
 }
 
 // summed takes an archive's counts in, if all its events are in time and
 // behind the cursor.
 func (r *run) summed(e *archive.Entry, t *Table) bool {
 	s := &e.Summary
-	if !r.behind(s.FirstSeq) || s.TimeMin < r.matcher.since || s.TimeMax > r.matcher.until {
+	if !r.within(s.FirstSeq, s.LastSeq) || s.TimeMin < r.matcher.since || s.TimeMax > r.matcher.until {
 		return false
 	}
 	for _, c := range r.wantedTopics(s.Topics) {

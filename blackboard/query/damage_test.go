@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/durable"
+	"stigmergy/blackboard/journal"
+	"stigmergy/contracts"
 )
 
 func archivesOf(t testing.TB, b *board) (paths []string) {
@@ -215,6 +218,32 @@ func TestReplacedLaneFilesAreNotBelieved(t *testing.T) {
 	}
 }
 
+// Between a rotation's entry and its rename the lane's file is still the old
+// segment, whoever reads then.
+func TestRotationThatIsNotRenamedYet(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer b.journal.Close()
+	line := `{"type":"build.done","data":{"n":1}}` + "\n"
+	b.write("ci", line+line)
+	b.take("ci", 2)
+	b.entry(&journal.Entry{Kind: journal.Rotate, Lane: "ci", Segment: 1, Next: 2, To: int64(2 * len(line)), Reason: "size"})
+	b.write("ci", line)
+	e, err := Open(b.l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, req := range []Request{{}, {Last: 5}, {Last: 5, Reverse: true}} {
+		got, _, res := collect(t, e, req)
+		if len(got) != 3 || len(res.Holes)+len(res.Damaged) > 0 {
+			t.Fatalf("%q %+v", got, res)
+		}
+		if !req.Reverse && !strings.HasPrefix(got[2], fmt.Sprintf("ci@1:%d ", 2*len(line))) {
+			t.Fatalf("%q", got)
+		}
+	}
+}
+
 // A lane that somebody renamed is read from where it is, under its own name.
 func TestRenamedLanesKeepTheirPositions(t *testing.T) {
 	for _, to := range []string{"ci.jsonl.1", "moved.jsonl"} {
@@ -237,52 +266,96 @@ func TestRenamedLanesKeepTheirPositions(t *testing.T) {
 	}
 }
 
+// acked is what writers and the daemon had done at some time.
+type acked struct {
+	seq   uint64
+	lanes map[string]contracts.Position // where each lane's file ended
+}
+
+func (b *randomBoard) acked(t testing.TB) *acked {
+	a := &acked{seq: b.seq, lanes: map[string]contracts.Position{}}
+	for _, name := range b.names {
+		at := contracts.Position{Lane: name, Segment: b.lane(name).segment}
+		if fi, err := os.Stat(b.l.Lane(name)); err == nil {
+			at.Offset = fi.Size()
+		}
+		a.lanes[name] = at
+	}
+	return a
+}
+
+// had tells whether an event stood on the board then.
+func (a *acked) had(ev *naiveEvent) bool {
+	pos, err := contracts.ParsePosition(ev.pos)
+	if err != nil {
+		return false
+	}
+	end, ok := a.lanes[pos.Lane]
+	return ok && pos.Compare(end) < 0 || !ok && !ev.pending && ev.seq < a.seq
+}
+
 // While everything moves (rotation, archiving, the journal's own), each answer
-// is a beginning of the history: nothing twice, nothing missing, nothing out of
-// order.
+// is a beginning of the history and then what is pending: nothing twice,
+// nothing out of order, and nothing missing that stood there when it began.
 func TestAnswersWhileTheBoardMoves(t *testing.T) {
 	b, e := someBoard(t, 31, 60)
 	steps := 600
 	if testing.Short() {
 		steps = 150
 	}
+	var now atomic.Pointer[acked]
+	now.Store(b.acked(t))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range steps {
 			b.step()
+			now.Store(b.acked(t))
 		}
 	}()
-	var answers [][]string
+	type answer struct {
+		then      *acked
+		journaled []string
+		all       map[string]int
+	}
+	var answers []answer
 	for running := true; running; {
 		select {
 		case <-done:
 			running = false
 		default:
 		}
-		var got []string
-		res, err := e.Run(context.Background(), Request{JournaledOnly: true}, func(h *Hit) error {
-			got = append(got, fmt.Sprintf("%s %s", h.Pos, h.Line))
+		a := answer{then: now.Load(), all: map[string]int{}}
+		res, err := e.Run(context.Background(), Request{}, func(h *Hit) error {
+			s := fmt.Sprintf("%s %s", h.Pos, h.Line)
+			if !h.Pending {
+				a.journaled = append(a.journaled, s)
+			}
+			a.all[s]++
 			return nil
 		})
 		if err != nil || len(res.Damaged) > 0 || len(res.Holes) > 0 {
 			t.Errorf("%v %+v %+v", err, res.Damaged, res.Holes)
 		}
-		answers = append(answers, got)
+		answers = append(answers, a)
 	}
+	events := naiveEvents(t, b.board)
 	all := naiveJournaled(t, b.board)
-	before := 0
-	for i, got := range answers {
-		if len(got) < before || len(got) > len(all) || !slices.Equal(got, all[:len(got)]) {
+	for i, a := range answers {
+		got := a.journaled
+		if len(got) > len(all) || !slices.Equal(got, all[:len(got)]) {
 			k := 0
 			for k < len(got) && k < len(all) && got[k] == all[k] {
 				k++
 			}
-			t.Fatalf("answer %d of %d: %d events after %d, of %d; they differ at %d", i, len(answers), len(got), before, len(all), k)
+			t.Fatalf("answer %d of %d: %d events of %d; they differ at %d: %s, not %s", i, len(answers), len(got), len(all), k, got[k:min(k+3, len(got))], all[k:min(k+3, len(all))])
 		}
-		before = len(got)
-	}
-	if before != len(all) {
-		t.Fatalf("the last answer has %d of %d", before, len(all))
+		for j := range events {
+			ev := &events[j]
+			n := a.all[ev.pos+" "+ev.line]
+			if n > 1 || n == 0 && a.then.had(ev) {
+				t.Fatalf("answer %d of %d holds %d times, though it stood there: %s %s", i, len(answers), n, ev.pos, ev.line)
+			}
+		}
 	}
 }

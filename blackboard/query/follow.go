@@ -144,7 +144,7 @@ func (f *follower) look() {
 // adopt goes on from where a run ended.
 func (f *follower) adopt(r *run) error {
 	f.run, f.worker = r, r.worker()
-	r.from = place{seq: min(r.view.next, r.stopAt)}
+	r.from = place{seq: r.stopAt}
 	r.end = r.cursor(r.from)
 	f.seg, f.off, f.todo = nil, 0, nil
 	if n := len(r.view.log.segs); n > 0 {

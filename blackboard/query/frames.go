@@ -131,7 +131,7 @@ func (s *frameSource) read(w *worker, budget int) *result {
 	r, f := s.run, &s.reader.Frames()[s.i]
 	res := r.result()
 	known := r.known(f)
-	if w.count != nil && known.time && r.matcher.counts() && r.behind(f.FirstSeq) {
+	if w.count != nil && known.time && r.matcher.counts() && r.within(f.FirstSeq, f.LastSeq) {
 		w.count(r.wantedTopics(f.Topics))
 		return res
 	}
@@ -204,6 +204,9 @@ func (s *frameSource) keepLast(res *result, budget int, base int64) {
 
 // decode gives the lines that begin in the frame.
 func (s *frameSource) decode(w *worker) (archive.Chunk, error) {
+	if need := int(s.reader.Frames()[s.i].RawSize); cap(w.raw) < need+need/16 {
+		w.raw = make([]byte, 0, need+need/4+4096) // frames differ a little in size
+	}
 	c, err := s.reader.DecodeLines(s.i, w.raw)
 	if err != nil {
 		return c, err

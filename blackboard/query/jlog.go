@@ -134,7 +134,7 @@ func (b *block) read(buf []byte) ([]byte, error) {
 	}
 	to := min(b.seg.size, b.off+b.most+journal.MaxLen+1)
 	if int64(cap(buf)) < to-from {
-		buf = make([]byte, b.most+journal.MaxLen+2)
+		buf = make([]byte, min(b.most+journal.MaxLen+2, b.seg.size))
 	}
 	buf = buf[:to-from]
 	n, err := b.seg.file.ReadAt(buf, from)

@@ -222,7 +222,7 @@ func (x *rules) forged(ev *contracts.Event, lane string) bool {
 // recover finds the record that a mangled line certainly ends with, where it
 // counts as an event.
 func (x *rules) recover(line []byte, lane string, why *contracts.Refusal, ev *contracts.Event) (int, bool) {
-	if why != nil && why.Reason != contracts.ReasonNotJSON || layout.Worker(lane) {
+	if why != nil && !why.Mangled() || layout.Worker(lane) {
 		return 0, false
 	}
 	off, ok := contracts.Recover(line, x.checker)

@@ -2,7 +2,9 @@ package query
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"sort"
 
 	"stigmergy/blackboard/layout"
@@ -58,12 +60,21 @@ func (r *run) pending() []source {
 }
 
 // activeKey is the segment that a lane's file is, and where in it that begins.
+// Between a rotation's entry and its rename, that is still the one before.
 func (r *run) activeKey(lane string) (segKey, int64) {
 	st := r.view.lanes[lane]
-	if st != nil && st.segment > 0 {
-		return segKey{lane, st.segment}, st.base
+	if st == nil || st.segment == 0 {
+		return segKey{lane, r.stored.last[lane] + 1}, 0
 	}
-	return segKey{lane, r.stored.last[lane] + 1}, 0
+	k := segKey{lane, st.segment}
+	if st.end > 0 || st.base > 0 || st.prev == 0 {
+		return k, st.base
+	}
+	before, l := segKey{lane, st.prev}, r.engine.layout
+	if !exists(l.Segment(lane, st.prev)) && !exists(l.Archive(lane, st.prev)) && r.proved(before, l.Lane(lane), r.view.bases[before]) {
+		return before, r.view.bases[before]
+	}
+	return k, 0
 }
 
 // endOf is how far a segment was taken in.
@@ -106,6 +117,9 @@ func (s *pendingSource) read(w *worker, _ int) *result {
 		return res
 	}
 	from, text, err := s.text(w, int64(rules.checker.MaxLine))
+	if errors.Is(err, fs.ErrNotExist) {
+		return res // it was taken in meanwhile
+	}
 	if err != nil {
 		r.damage(Damage{Path: s.seg.key.lane, Offset: s.from, Err: err})
 		return res

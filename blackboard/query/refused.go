@@ -167,13 +167,23 @@ func (r *run) eachLine(p part, off int64, fn func(line []byte)) int64 {
 			}
 		}
 		if err != nil || n == 0 {
-			if err != nil && err != io.EOF || p.end >= 0 && off < p.end {
+			if err != nil && err != io.EOF || p.end >= 0 && off < p.end && !r.awaited(p.seg.key) {
 				p.seg.missing(off, p.end, err)
 			}
 			break
 		}
 	}
 	return off - int64(len(buf))
+}
+
+// awaited tells whether the last bytes of a segment may not be written yet.
+func (r *run) awaited(k segKey) bool {
+	for _, d := range r.view.tail {
+		if d.key == k {
+			return true
+		}
+	}
+	return false
 }
 
 // cutQuarantine is the lane whose refused lines a lane keeps.

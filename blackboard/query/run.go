@@ -132,20 +132,19 @@ func (e *Engine) prepare(ctx context.Context, req Request) (*run, error) {
 	r := &run{engine: e, ctx: ctx, req: &req, matcher: newMatcher(&req), reverse: req.Reverse, rules: e.rules,
 		segments: map[segKey]*segment{}, refused: map[string]*laneRefusals{}, lanes: map[string]bool{}, indexed: map[segKey]bool{}, unindexed: map[segKey]bool{}, strays: map[segKey]string{}}
 	r.board, r.now = e.boardTag(), e.opt.Now().UnixNano()
+	// The journal is read last: it then names every line of the archives that
+	// were listed, and what moves meanwhile is found by what it names.
+	if err := r.list(); err != nil {
+		return nil, fmt.Errorf("listing the board: %w", err)
+	}
 	log, err := openJournal(e.layout, e.decoder, e.sizes.block)
 	if err != nil {
 		return nil, err
 	}
-	listed := make(chan error, 1)
-	go func() { listed <- r.list() }()
 	r.view = readView(log, e.opt.Workers)
-	if err := <-listed; err != nil {
-		log.close()
-		return nil, fmt.Errorf("listing the board: %w", err)
-	}
 	r.damaged = append(r.damaged, r.view.bad...)
 	r.stopAt = r.findStop()
-	r.end = r.cursor(place{seq: min(r.view.next, r.stopAt)})
+	r.end = r.cursor(place{seq: r.stopAt})
 	r.choose()
 	if r.from, err = r.resolve(req.From); err != nil {
 		r.close()
@@ -163,12 +162,13 @@ func (r *run) close() {
 // drop closes the segments' files.
 func (r *run) drop() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for k, s := range r.segments {
+	all := r.segments
+	r.segments = map[segKey]*segment{}
+	r.mu.Unlock()
+	for _, s := range all {
 		s.mu.Lock()
 		s.forget()
 		s.mu.Unlock()
-		delete(r.segments, k)
 	}
 }
 
@@ -200,9 +200,10 @@ func (r *run) choose() {
 	}
 }
 
-// findStop is the first entry whose bytes are not there yet.
+// findStop is the first entry that is not read: the journal ends there, or its
+// bytes are not there yet.
 func (r *run) findStop() uint64 {
-	stop := uint64(math.MaxUint64)
+	stop := r.view.next
 	for _, d := range r.view.tail {
 		st := r.view.lanes[d.key.lane]
 		if st == nil || st.segment != d.key.segment {
@@ -257,7 +258,7 @@ func (r *run) sources() []source {
 	var all []source
 	for i := range r.archives {
 		e := &r.archives[i]
-		if !r.indexed[segKey{e.Lane, e.Segment}] || !r.wantLane(e.Lane) || e.Summary.Journaled == 0 || e.Summary.LastSeq < r.from.seq {
+		if !r.indexed[segKey{e.Lane, e.Segment}] || !r.wantLane(e.Lane) || e.Summary.Journaled == 0 || e.Summary.LastSeq < r.from.seq || e.Summary.FirstSeq >= r.stopAt {
 			continue
 		}
 		r.stats.Frames.Add(int64(e.Summary.Frames))
@@ -327,7 +328,7 @@ func (r *run) cursor(p place) Cursor {
 func (r *run) resolve(c Cursor) (place, error) {
 	switch c.kind {
 	case cursorNow:
-		return place{seq: min(r.view.next, r.stopAt)}, nil
+		return place{seq: r.stopAt}, nil
 	case cursorPos:
 		f, err := r.find(c.pos)
 		if err != nil {

@@ -3,6 +3,7 @@ package query
 import (
 	"container/heap"
 	"sync"
+	"sync/atomic"
 )
 
 // source is a sequence of pieces of work in the board's order.
@@ -59,6 +60,7 @@ type sched struct {
 	held    int // bytes of ready results
 	jobs    chan job
 	results chan done
+	over    atomic.Bool // nobody wants the results any more
 }
 
 type job struct {
@@ -82,11 +84,12 @@ func (s *sched) merge(sources []source, emit func(*result, *hit) error) error {
 	s.ready = resultHeap{reverse: s.reverse}
 	s.flying = map[int]place{}
 	n := s.run.engine.opt.Workers
-	s.jobs = make(chan job)
-	s.results = make(chan done, 4*n)
+	s.jobs = make(chan job, s.most()) // neither side ever waits for room
+	s.results = make(chan done, s.most())
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer close(s.jobs)
+	defer s.over.Store(true)
 	for range n {
 		wg.Add(1)
 		go func() {
@@ -94,26 +97,35 @@ func (s *sched) merge(sources []source, emit func(*result, *hit) error) error {
 			w := s.run.worker()
 			defer s.run.retire(w)
 			for j := range s.jobs {
-				s.results <- done{j.id, j.work(w, j.budget)}
+				if !s.over.Load() {
+					s.results <- done{j.id, j.work(w, j.budget)}
+				}
 			}
 		}()
 	}
 	return s.loop(emit)
 }
 
+// most is how many pieces may be out at a time. Where only some matches are
+// asked for, more of it would be in vain.
+func (s *sched) most() int {
+	if s.few() {
+		return 2 * s.run.engine.opt.Workers
+	}
+	return 8 * s.run.engine.opt.Workers
+}
+
+func (s *sched) few() bool { return s.run.req.Limit > 0 || s.run.req.Last > 0 }
+
 // loop is the caller's goroutine: it hands out work, takes results in, and
-// emits what nothing can come before any more. At most 2n pieces are out, so
-// that no worker ever waits to deliver.
+// emits what nothing can come before any more.
 func (s *sched) loop(emit func(*result, *hit) error) error {
-	most := 2 * s.run.engine.opt.Workers
 	for {
 		if err := s.run.ctx.Err(); err != nil {
 			return err
 		}
-		for len(s.flying) < most && s.sources.Len() > 0 && (s.room() || len(s.flying) == 0) {
-			if err := s.dispatch(); err != nil {
-				return err
-			}
+		for len(s.flying) < s.most() && s.sources.Len() > 0 && (s.room() || len(s.flying) == 0) {
+			s.dispatch()
 		}
 		if err := s.emit(emit); err != nil {
 			return err
@@ -124,52 +136,52 @@ func (s *sched) loop(emit func(*result, *hit) error) error {
 		if len(s.flying) == 0 {
 			continue
 		}
+		if err := s.receive(); err != nil {
+			return err
+		}
+	}
+}
+
+// receive waits for a result and takes in whatever others there are.
+func (s *sched) receive() error {
+	select {
+	case d := <-s.results:
+		if err := s.accept(d); err != nil {
+			return err
+		}
+	case <-s.run.ctx.Done():
+		return s.run.ctx.Err()
+	}
+	for {
 		select {
 		case d := <-s.results:
 			if err := s.accept(d); err != nil {
 				return err
 			}
-		case <-s.run.ctx.Done():
-			return s.run.ctx.Err()
+		default:
+			return nil
 		}
 	}
 }
 
 // room tells whether it is worth doing more before what is there can be given
-// away. Where only some matches are asked for, most of it would be in vain.
+// away.
 func (s *sched) room() bool {
-	if s.held >= s.run.engine.opt.Budget {
-		return false
-	}
-	few := s.run.req.Limit > 0 || s.run.req.Last > 0
-	return !few || s.ready.Len() < s.run.engine.opt.Workers
+	return s.held < s.run.engine.opt.Budget && (!s.few() || s.ready.Len() < s.run.engine.opt.Workers)
 }
 
-// dispatch hands out the piece of work with the first bound. While all workers
-// are busy it takes results in.
-func (s *sched) dispatch() error {
+// dispatch hands out the piece of work with the first bound.
+func (s *sched) dispatch() {
 	src := heap.Pop(&s.sources).(source)
 	at := src.bound()
 	w, rest := src.take()
 	if rest != nil {
 		heap.Push(&s.sources, rest)
 	}
-	budget := max(s.run.engine.sizes.least, (s.run.engine.opt.Budget-s.held)/4)
-	j := job{s.serial, w, budget}
+	share := (s.run.engine.opt.Budget - s.held) / s.most()
+	s.flying[s.serial] = at
+	s.jobs <- job{s.serial, w, max(s.run.engine.sizes.least, share)}
 	s.serial++
-	s.flying[j.id] = at
-	for {
-		select {
-		case s.jobs <- j:
-			return nil
-		case d := <-s.results:
-			if err := s.accept(d); err != nil {
-				return err
-			}
-		case <-s.run.ctx.Done():
-			return s.run.ctx.Err()
-		}
-	}
 }
 
 func (s *sched) accept(d done) error {

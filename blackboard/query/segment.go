@@ -52,7 +52,8 @@ func (r *run) present(k segKey) bool {
 		return true
 	}
 	active, _ := r.activeKey(k.lane)
-	return active == k || r.proved(k, r.engine.layout.Lane(k.lane), r.view.bases[k]) || r.strayed(k) != ""
+	l := r.engine.layout
+	return active == k || exists(l.Segment(k.lane, k.segment)) || exists(l.Archive(k.lane, k.segment)) || r.proved(k, r.engine.layout.Lane(k.lane), r.view.bases[k]) || r.strayed(k) != ""
 }
 
 // open finds the segment's file wherever it is by now. It is called with s.mu

@@ -27,7 +27,7 @@ func (st *stretch) search(r *run, w *worker, known sure, all bool, res *result) 
 			return false
 		}
 		var h hit
-		if !st.locate(off, &h) || h.less(r.from) {
+		if !st.locate(off, &h) || h.less(r.from) || h.seq >= r.stopAt && h.flags&flagPending == 0 {
 			return true
 		}
 		skip := h.off

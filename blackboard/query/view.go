@@ -17,6 +17,7 @@ type segKey struct {
 type laneState struct {
 	name    string
 	segment uint64 // the active one; 0: no entry names the lane
+	prev    uint64 // the one before it
 	base    int64  // where in the lane's file it begins
 	end     int64  // how far it was taken in
 }
@@ -34,6 +35,7 @@ type segEnd struct {
 type laneDigest struct {
 	segs    []segEnd // that it has lines of
 	segment uint64   // the active one at the block's end
+	prev    uint64   // the one before it, if that is known here
 	base    int64
 	fresh   bool // it began in this block
 }
@@ -156,7 +158,7 @@ func (d *laneDigest) lines(e *entry) {
 		copy(s.root[:], e.root)
 	}
 	if e.segment > d.segment {
-		d.segment, d.base, d.fresh = e.segment, 0, d.segment > 0
+		d.prev, d.segment, d.base, d.fresh = d.segment, e.segment, 0, d.segment > 0
 	}
 }
 
@@ -193,7 +195,7 @@ func (b *block) other(e *journal.Entry) {
 // begin notes that another segment is a lane's active one from here on.
 func (b *block) begin(lane string, segment uint64, base int64) {
 	if d := b.lane([]byte(lane)); segment > d.segment {
-		d.segment, d.base, d.fresh = segment, base, true
+		d.prev, d.segment, d.base, d.fresh = d.segment, segment, base, true
 	}
 }
 
@@ -211,7 +213,10 @@ func (v *view) merge(b *block) {
 			v.lanes[name] = s
 		}
 		if d.segment > s.segment || d.segment == s.segment && d.fresh {
-			s.segment, s.base = d.segment, d.base
+			if d.prev == 0 && d.segment > s.segment {
+				d.prev = s.segment
+			}
+			s.prev, s.segment, s.base = d.prev, d.segment, d.base
 		}
 		for i := range d.segs {
 			x := &d.segs[i]
