@@ -67,7 +67,7 @@ func (b *board) tryOpen() error {
 		b.Fatal(err)
 	}
 	k, err := blackboard.Open(blackboard.Options{
-		Layout: b.layout, Fold: fold, Clock: b.clock, Manual: true, Version: "test",
+		Layout: b.layout, Fold: fold, Fresh: func() (blackboard.Fold, error) { return all.New() }, Clock: b.clock, Manual: true, Version: "test",
 		Sources: blackboard.Sources{Flags: b.flags, UID: uint32(os.Geteuid())},
 		Disk:    b.disk, Once: b.once, BootID: b.boot, Pause: time.Millisecond,
 	})

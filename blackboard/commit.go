@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"stigmergy/blackboard/journal"
-	"stigmergy/blackboard/layout"
 )
 
 // record journals entries, before them what a run says first. When it returns
@@ -201,11 +200,7 @@ func (k *Kernel) publishLanes(ctx context.Context, cause *journal.Entry, ds []De
 // publishLane writes one lane's derived bytes. What somebody else put there is
 // journaled, kept in the CAS and taken away first.
 func (k *Kernel) publishLane(ctx context.Context, d *Derived) error {
-	var o *owned
-	err := k.insist(ctx, func() (err error) {
-		o, err = k.pub.file(d.Lane, d.Segment, d.From)
-		return err
-	})
+	o, err := k.ownedFile(ctx, d.Lane, d.Segment, d.From, false)
 	if err != nil {
 		return err
 	}
@@ -217,53 +212,6 @@ func (k *Kernel) publishLane(ctx context.Context, d *Derived) error {
 	}
 	k.set.Expect(d.Lane, o.end)
 	return k.guard(ctx, d.Lane, o)
-}
-
-// guard looks whether an owned lane is as we left it and mends it if not. The
-// notes are journaled now and folded when the step at hand is published.
-func (k *Kernel) guard(ctx context.Context, lane string, o *owned) error {
-	if same, err := o.quick(); err != nil || same {
-		return err
-	}
-	return k.guardFully(ctx, lane, o)
-}
-
-func (k *Kernel) surprised(ctx context.Context, lane string, o *owned, s surprise) error {
-	e := journal.Entry{Lane: lane, Segment: o.segment, From: s.from, To: s.to}
-	if s.kind == "replaced" {
-		s.kind, e.Path, e.Detail = "foreign", layout.LaneRel(lane), "the file was deleted or replaced: it was put back as it was, and what stood there stands beside it"
-	}
-	if s.bytes != nil {
-		err := k.insist(ctx, func() (err error) { e.SHA256, err = k.cas.Put(s.bytes); return err })
-		if err != nil {
-			return err
-		}
-	}
-	k.pub.notes = append(k.pub.notes, pendingNote{s.kind, e})
-	if s.kind != "foreign" || s.bytes == nil {
-		return nil
-	}
-	return k.insist(ctx, func() error { return k.disk.Truncate(o.f, o.end) })
-}
-
-// pendingNote waits until the step that found it is published.
-type pendingNote struct {
-	kind string
-	e    journal.Entry
-}
-
-// surprises journals what publishing found.
-func (k *Kernel) surprises(ctx context.Context) (bool, error) {
-	did := false
-	for len(k.pub.notes) > 0 {
-		n := k.pub.notes[0]
-		k.pub.notes = k.pub.notes[1:]
-		if err := k.note(ctx, n.kind, n.e); err != nil {
-			return did, err
-		}
-		did = true
-	}
-	return did, nil
 }
 
 // own journals whose file a lane is, when that changed.
@@ -291,7 +239,7 @@ func (k *Kernel) insist(ctx context.Context, fn func() error) error {
 		if err == nil {
 			if k.paused != nil {
 				k.log.Warn("the disk takes writes again: going on", "was", k.paused)
-				k.pub.notes = append(k.pub.notes, pendingNote{"disk", diskNote(k.paused)})
+				k.pub.notes = append(k.pub.notes, pendingNote{kind: "disk", e: diskNote(k.paused), at: k.journal.Next()})
 				k.paused = nil
 			}
 			return nil
@@ -347,18 +295,4 @@ func errnoName(no syscall.Errno) string {
 		return "ELOOP"
 	}
 	return no.Error()
-}
-
-// guardFully is guard without the shortcut: the name is looked at too.
-func (k *Kernel) guardFully(ctx context.Context, lane string, o *owned) error {
-	found, err := k.pub.inspect(lane, o)
-	if err != nil {
-		return fmt.Errorf("looking at the owned lane %s: %w", lane, err)
-	}
-	for _, s := range found {
-		if err := k.surprised(ctx, lane, o, s); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -138,9 +138,9 @@ func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
 // foreign now and go to quarantine first.
 func (k *Kernel) cutOwned(ctx context.Context, lane string, next uint64) error {
 	seg, off := k.fold.Head(lane)
-	o, err := k.pub.file(lane, seg, off)
+	o, err := k.ownedFile(ctx, lane, seg, off, false)
 	if err != nil {
-		return fmt.Errorf("recovering lane %s: %w", lane, err)
+		return err
 	}
 	if err := k.guardFully(ctx, lane, o); err != nil {
 		return err

@@ -21,8 +21,9 @@ type Options struct {
 	Layout  layout.Layout
 	Fold    Fold
 	Sources Sources
-	Clock   Clock         // nil: the machine's
-	Disk    *durable.Disk // nil: no fail points
+	Fresh   func() (Fold, error) // a second fold, without state: what is lost on an owned lane is derived again by it; nil: it stays lost
+	Clock   Clock                // nil: the machine's
+	Disk    *durable.Disk        // nil: no fail points
 	Log     *slog.Logger
 	Version string        // of the build, for open entries
 	Once    bool          // a disk that fails ends the run instead of pausing it
@@ -49,6 +50,7 @@ type Kernel struct {
 
 	journal *journal.Log
 	stamps  *stamps
+	ready   bool // recovered
 	opened  bool // this run's open entry stands in the journal
 	wrote   bool // this run journaled something
 	boot    string

@@ -259,9 +259,9 @@ func (k *Kernel) touched(ctx context.Context, lane string) error {
 		k.set.Expect(lane, -1)
 		return nil
 	}
-	o, err := k.pub.file(lane, seg, off)
+	o, err := k.ownedFile(ctx, lane, seg, off, false)
 	if err != nil {
-		return fmt.Errorf("looking at the owned lane %s: %w", lane, err)
+		return err
 	}
 	if err := k.guardFully(ctx, lane, o); err != nil {
 		return err

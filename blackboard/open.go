@@ -33,6 +33,7 @@ func Open(opt Options) (k *Kernel, err error) {
 	k = &Kernel{opt: opt, layout: opt.Layout, disk: opt.Disk, log: opt.Log, fold: opt.Fold,
 		cas: durable.CAS{Layout: opt.Layout, Disk: opt.Disk}, tails: newTails(), told: map[string]bool{},
 		boot: opt.BootID, commands: make(chan func(), 16)}
+	k.work = workers{k: k, mends: map[segmentKey]int64{}}
 	k.snaps.files = snapshots{layout: k.layout, disk: k.disk}
 	if k.id, err = k.layout.ID(); err != nil {
 		return nil, err
@@ -100,6 +101,7 @@ func (k *Kernel) bring() (err error) {
 	if err := rec.finish(); err != nil {
 		return errors.Join(err, k.abandon())
 	}
+	k.ready = true
 	return nil
 }
 

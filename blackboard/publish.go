@@ -20,6 +20,7 @@ type publisher struct {
 	root   *os.Root
 	disk   *durable.Disk
 	files  map[string]*owned
+	uses   uint64
 
 	entries []*journal.Entry // buffers
 	dirty   []string
@@ -31,6 +32,7 @@ type owned struct {
 	f       *os.File
 	segment uint64
 	end     int64 // where our bytes end; what stands behind is foreign
+	used    uint64
 }
 
 func newPublisher(l layout.Layout, disk *durable.Disk) (*publisher, error) {
@@ -56,23 +58,45 @@ type surprise struct {
 	bytes    []byte // of foreign ones
 }
 
-// file opens an owned lane's active segment. size is where its bytes end.
-func (p *publisher) file(lane string, segment uint64, end int64) (*owned, error) {
+// maxOwned is how many owned lanes are held open; every lane with a refused
+// line has one in quarantine.
+const maxOwned = 128
+
+// file opens an owned lane's active segment; end is where its bytes end. fresh
+// says that it was not held open: somebody may have changed it unseen.
+func (p *publisher) file(lane string, segment uint64, end int64) (o *owned, fresh bool, err error) {
+	p.uses++
 	if o := p.files[lane]; o != nil {
-		if o.segment == segment {
-			return o, nil
+		if o.used = p.uses; o.segment == segment {
+			return o, false, nil
 		}
 		if err := p.forget(lane); err != nil {
-			return nil, err
+			return nil, false, err
+		}
+	}
+	if len(p.files) >= maxOwned {
+		if err := p.forget(p.oldest()); err != nil {
+			return nil, false, err
 		}
 	}
 	f, err := p.open(layout.LaneRel(lane))
 	if err != nil {
-		return nil, fmt.Errorf("opening the owned lane %s: %w", lane, err)
+		return nil, false, fmt.Errorf("opening the owned lane %s: %w", lane, err)
 	}
-	o := &owned{f: f, segment: segment, end: end}
+	o = &owned{f: f, segment: segment, end: end, used: p.uses}
 	p.files[lane] = o
-	return o, nil
+	return o, true, nil
+}
+
+// oldest is the open lane that was not used for longest.
+func (p *publisher) oldest() (lane string) {
+	least := uint64(1<<64 - 1)
+	for name, o := range p.files {
+		if o.used < least {
+			lane, least = name, o.used
+		}
+	}
+	return lane
 }
 
 // forget closes a lane's descriptor; a rotated segment must have no writer.
@@ -87,6 +111,9 @@ func (p *publisher) forget(lane string) error {
 
 var errNotRegular = errors.New("it is not a regular file")
 
+// errChanged says that a name was given to another file meanwhile.
+var errChanged = errors.New("it changed while it was opened")
+
 // open never follows a link out of the board, never blocks on a FIFO, and
 // moves what is no regular file out of the way.
 func (p *publisher) open(rel string) (*os.File, error) {
@@ -95,10 +122,15 @@ func (p *publisher) open(rel string) (*os.File, error) {
 	}
 	for tries := 0; ; tries++ {
 		f, err := p.openOnce(rel)
-		if err == nil || tries > 0 || !errors.Is(err, errNotRegular) {
+		switch {
+		case err == nil || tries > 3:
 			return f, err
+		case errors.Is(err, errNotRegular):
+			err = p.putAside(rel, false)
+		case errors.Is(err, errChanged), errors.Is(err, fs.ErrExist):
+			err = nil
 		}
-		if err := p.putAside(rel); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -119,19 +151,42 @@ func (p *publisher) openOnce(rel string) (*os.File, error) {
 		return nil, err
 	}
 	if got, err := f.Stat(); err != nil || !os.SameFile(fi, got) {
-		return nil, errors.Join(fmt.Errorf("%s changed while it was opened", rel), err, f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", rel, errChanged), err, f.Close())
 	}
 	return f, nil
 }
 
-// putAside gives whatever stands at an owned lane's name another one.
-func (p *publisher) putAside(rel string) error {
+// putAside gives whatever stands at an owned lane's name another one, or a
+// second one, so that the name is never missing.
+func (p *publisher) putAside(rel string, second bool) error {
 	for n := 1; ; n++ {
 		to := fmt.Sprintf("%s.foreign-%d", rel, n)
 		if _, err := p.root.Lstat(to); err == nil {
 			continue
 		}
+		if second && p.root.Link(rel, to) == nil {
+			return nil
+		}
 		return p.root.Rename(rel, to)
+	}
+}
+
+// keep puts an owned lane's file aside that somebody changed: all of it, or a
+// copy where some of it is ours.
+func (p *publisher) keep(lane string, o *owned, copied bool) error {
+	rel := layout.LaneRel(lane)
+	if !copied {
+		return errors.Join(p.forget(lane), p.putAside(rel, false))
+	}
+	for n := 1; ; n++ {
+		to, err := p.root.OpenFile(fmt.Sprintf("%s.foreign-%d", rel, n), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(copyRange(to, o.f, o.end), p.disk.Sync(to), to.Close())
 	}
 }
 
@@ -179,20 +234,32 @@ func readForeign(f *os.File, from, to int64) ([]byte, error) {
 }
 
 // restore puts our bytes back under the lane's name where the file was
-// deleted or another one was put in its place; that one is put aside.
+// deleted or another one was put in its place; that one gets another name. The
+// copy is whole before it has the name.
 func (p *publisher) restore(lane string, o *owned) error {
 	rel := layout.LaneRel(lane)
-	if _, err := p.root.Lstat(rel); err == nil {
-		if err := p.putAside(rel); err != nil {
-			return err
-		}
+	dir, name := filepath.Split(rel)
+	tmp := filepath.Join(dir, "."+name+".tmp")
+	if err := p.root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	f, err := p.open(rel)
+	f, err := p.open(tmp)
 	if err != nil {
 		return err
 	}
 	if err := copyRange(f, o.f, o.end); err != nil {
 		return errors.Join(err, f.Close())
+	}
+	if _, err := p.root.Lstat(rel); err == nil {
+		err = p.putAside(rel, true)
+	}
+	if err == nil {
+		if err = p.disk.Step(); err == nil {
+			err = p.root.Rename(tmp, rel)
+		}
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("putting back %s: %w", rel, err), f.Close())
 	}
 	old := o.f
 	o.f = f

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"stigmergy/blackboard/journal"
-	"stigmergy/blackboard/layout"
 )
 
 // recovery brings the state from the newest snapshot to the journal's end.
@@ -25,8 +24,12 @@ type recovery struct {
 	moves  map[string]*journal.Entry // by lane: a rotate entry whose rename may be missing
 	notes  []pendingNote
 	known  []journal.Entry     // notes that bytes are gone
+	told   []journal.Entry     // notes of foreign bytes
 	files  map[uint64][]string // of the board, by inode; nil: not listed
 	cutAt  *cut
+
+	suspect map[string]bool // owned lanes in which somebody else wrote over ours
+	adopted []segmentKey    // rotated segments that the journal does not know
 }
 
 // run loads and refolds. It changes nothing but bytes that are missing on
@@ -34,10 +37,14 @@ type recovery struct {
 func (r *recovery) run() error {
 	k := r.k
 	r.recs, r.marks, r.moves = map[segmentKey]*tailRecord{}, k.marked(), map[string]*journal.Entry{}
+	r.suspect = map[string]bool{}
 	r.refold = refolder{fold: k.fold, content: newContent(k.layout), uids: k.tails.uids,
 		configs: k.configOf(func() string { return r.build }), bad: r.bad, derived: r.derived}
 	r.refold.content.tracked = r.tracked
 	defer r.refold.content.close()
+	if err := r.undo(); err != nil {
+		return err
+	}
 	from, err := r.load()
 	if err != nil {
 		return err
@@ -62,6 +69,9 @@ func (r *recovery) run() error {
 		}
 	}
 	if err := r.renames(); err != nil {
+		return err
+	}
+	if err := r.orphans(); err != nil {
 		return err
 	}
 	return r.force()
@@ -147,6 +157,8 @@ func (r *recovery) skips(from journal.Cursor) error {
 			r.k.fold.Skip(e.Handler, e.Position)
 		case e.Kind == journal.Note && e.Note == "destroyed":
 			r.known = append(r.known, *e)
+		case e.Kind == journal.Note && e.Note == "foreign":
+			r.told = append(r.told, *e)
 		}
 		return nil
 	})
@@ -170,7 +182,7 @@ func (r *recovery) aside() error {
 		return nil
 	}
 	r.k.fold.Skip(handler, position)
-	r.notes = append(r.notes, pendingNote{"skip", journal.Entry{Handler: handler, Position: position, Reason: "it took longer than handler.deadline"}})
+	r.notes = append(r.notes, pendingNote{kind: "skip", e: journal.Entry{Handler: handler, Position: position, Reason: "it took longer than handler.deadline"}})
 	return nil
 }
 
@@ -189,8 +201,12 @@ func (r *recovery) entry(e *journal.Entry) error {
 			return nil // folded nothing: its configuration comes next
 		}
 	case journal.Input:
-		r.took(e)
 		k.stats.Refolded += e.To - e.From
+		if err := r.refold.entry(e); err != nil {
+			return err // a cut takes it back: it must not move the tail
+		}
+		r.took(e)
+		return nil
 	case journal.Rotate:
 		if err := r.rotated(e); err != nil {
 			return err
@@ -210,57 +226,33 @@ func (r *recovery) bad(e *journal.Entry, err error) error {
 		r.cutAt = &cut{seq: e.Seq, cursor: r.before, last: r.prev, some: r.some}
 		return errCut
 	}
+	r.lost(e, err)
+	return nil
+}
+
+// lost keeps a note that an entry's bytes are gone, unless there is one.
+func (r *recovery) lost(e *journal.Entry, err error) {
 	for _, n := range r.known {
 		if n.Lane == e.Lane && n.Segment == e.Segment && n.From <= e.From && n.To >= e.To {
-			return nil
+			return
 		}
 	}
-	r.notes = append(r.notes, pendingNote{"destroyed", journal.Entry{Lane: e.Lane, Segment: e.Segment, From: e.From, To: e.To, Detail: clip(err.Error())}})
-	return nil
-}
-
-// derived brings an owned lane's bytes to what the fold made.
-func (r *recovery) derived(e *journal.Entry, b []byte) error {
-	k := r.k
-	if b == nil { // its cause is gone: the lane's bytes are all there is
-		k.fold.SetHead(e.Lane, e.Segment, e.To)
-		return nil
+	if n := len(r.notes) - 1; n >= 0 { // one note for what hangs together
+		if last := &r.notes[n]; last.kind == "destroyed" && last.e.Lane == e.Lane && last.e.Segment == e.Segment && last.e.To == e.From {
+			last.e.To = e.To
+			return
+		}
 	}
-	same, err := r.refold.content.equal(e.Lane, e.Segment, e.From, b)
-	if err != nil && !missing(err) {
-		return err
-	}
-	if same {
-		return nil
-	}
-	k.log.Info("writing derived lines again", "lane", e.Lane, "segment", e.Segment, "from", e.From, "to", e.To)
-	return k.rewrite(e, b)
-}
-
-// rewrite puts derived bytes at their place in whatever file holds them.
-func (k *Kernel) rewrite(e *journal.Entry, b []byte) error {
-	if _, err := os.Lstat(k.layout.Archive(e.Lane, e.Segment)); err == nil {
-		return fmt.Errorf("recovering lane %s, segment %d: its archive does not hold the bytes from %d to %d: run `stigmergy archive check`", e.Lane, e.Segment, e.From, e.To)
-	}
-	rel := layout.LaneRel(e.Lane)
-	if _, err := os.Lstat(k.layout.Segment(e.Lane, e.Segment)); err == nil {
-		rel = layout.SegmentRel(e.Lane, e.Segment)
-	}
-	f, err := k.pub.open(rel)
-	if err != nil {
-		return fmt.Errorf("recovering lane %s: %w", e.Lane, err)
-	}
-	_, err = k.disk.WriteAt(f, b, e.From)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("recovering lane %s at byte %d: %w", e.Lane, e.From, err)
-	}
-	return nil
+	r.notes = append(r.notes, pendingNote{kind: "destroyed", e: journal.Entry{Lane: e.Lane, Segment: e.Segment, From: e.From, To: e.To, Detail: clip(err.Error())}})
 }
 
 // sorted are the tails, in order, without the segments whose archives were
 // reported: nothing is left to be done for them.
 func (r *recovery) sorted() []tailRecord {
 	going := map[string]bool{}
+	for _, key := range r.adopted {
+		going[fmt.Sprintf("%s@%d", key.lane, key.segment)] = true
+	}
 	for _, e := range r.k.fold.Effects() {
 		if _, seg, ok := strings.Cut(e.Key, ":"); ok {
 			going[seg] = true
@@ -285,10 +277,16 @@ func (r *recovery) sorted() []tailRecord {
 // out, then the notes.
 func (r *recovery) finish() error {
 	ctx, k := context.Background(), r.k
+	if err := k.unnoted(r.saw); err != nil {
+		return err
+	}
 	if err := r.publishRest(ctx); err != nil {
 		return err
 	}
 	if err := r.cutEntries(ctx); err != nil {
+		return err
+	}
+	if err := r.late(ctx); err != nil {
 		return err
 	}
 	if err := r.owned(ctx); err != nil {
@@ -322,36 +320,6 @@ func (r *recovery) publishRest(ctx context.Context) error {
 			r.refold.pending = r.refold.pending[1:]
 		}
 		if err := r.k.publish(ctx, &journal.Entry{Seq: cause}, &Step{Derived: ds}, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// owned looks at every owned lane: bytes behind its journaled end are foreign,
-// bytes missing before it were destroyed.
-func (r *recovery) owned(ctx context.Context) error {
-	k := r.k
-	type end struct {
-		lane string
-		seg  uint64
-		off  int64
-	}
-	var heads []end
-	k.fold.Heads(func(lane string, seg uint64, off int64) { heads = append(heads, end{lane, seg, off}) })
-	for _, h := range heads {
-		fi, err := os.Lstat(k.layout.Lane(h.lane))
-		if missing(err) && h.off == 0 || err == nil && fi.Mode().IsRegular() && fi.Size() == h.off {
-			continue
-		}
-		if err != nil && !missing(err) {
-			return err
-		}
-		o, err := k.pub.file(h.lane, h.seg, h.off)
-		if err != nil {
-			return fmt.Errorf("recovering lane %s: %w", h.lane, err)
-		}
-		if err := k.guardFully(ctx, h.lane, o); err != nil {
 			return err
 		}
 	}

@@ -160,6 +160,10 @@ func (r *recovery) noted(e *journal.Entry) {
 		if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil {
 			t.Warned = true
 		}
+	case "destroyed":
+		if layout.Owned(e.Lane) {
+			k.told[lostKey(e)] = true
+		}
 	case "not_a_lane", "unreadable":
 		k.told[e.Note+" "+e.Path] = true
 	case "bad_contract", "bad_setting":
@@ -190,6 +194,10 @@ func (r *recovery) over(e *journal.Entry) {
 // it is called.
 func (r *recovery) tracked(key segmentKey) []candidate {
 	t := r.recs[key]
+	if m, ok := r.marks[key]; ok && t == nil { // its first entry is at hand
+		t = &tailRecord{}
+		m.fill(t)
+	}
 	if t == nil || t.Mark.Ino == 0 {
 		return nil
 	}

@@ -41,6 +41,7 @@ type workers struct {
 	mu    sync.Mutex
 	done  []func(context.Context) error // results, for the kernel's goroutine
 	busy  bool                          // the background worker is at work
+	mends map[segmentKey]int64          // owned segments to be put right, up to an offset
 	begun bool                          // the lanes were read to their ends once
 	quit  context.CancelFunc
 	ctx   context.Context
@@ -72,7 +73,7 @@ type segmentJob struct {
 }
 
 func (w *workers) init(k *Kernel) {
-	w.k, w.jobs = k, map[string]*job{}
+	w.jobs = map[string]*job{}
 	w.ctx, w.quit = context.WithCancel(context.Background())
 	w.started(k.fold.Effects())
 }
@@ -146,6 +147,7 @@ func (w *workers) run(ctx context.Context) (did bool, err error) {
 		w.begun = true
 		w.leftovers()
 	}
+	did = w.mending() || did
 	for _, j := range w.startable() {
 		if w.busy && j.Kind != "archive.rotated" {
 			continue

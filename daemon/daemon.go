@@ -23,8 +23,11 @@ import (
 
 // Config is what a daemon runs with.
 type Config struct {
-	Layout  layout.Layout
-	Fold    *handlers.Machine // from all.New
+	Layout layout.Layout
+	Fold   *handlers.Machine // from all.New
+	// Fresh makes another one, to derive again what somebody took from a lane
+	// of the daemon's own; nil: it stays lost.
+	Fresh   func() (*handlers.Machine, error)
 	Flags   map[string]string // settings given on the command line
 	Environ []string
 	Stderr  io.Writer // warnings, as they happen
@@ -67,12 +70,20 @@ func New(cfg Config) (d *Daemon, err error) {
 	d.fold = cfg.Fold
 	d.kernel, err = blackboard.Open(blackboard.Options{
 		Layout: cfg.Layout, Fold: d.fold, Clock: cfg.Clock, Disk: d.disk, Log: d.log, Version: cfg.Version, Once: cfg.Once,
+		Fresh:   d.fresh(),
 		Sources: blackboard.Sources{Environ: cfg.Environ, Flags: cfg.Flags, UID: uint32(os.Geteuid())},
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.file.Close(), d.lock.Release())
 	}
 	return d, nil
+}
+
+func (d *Daemon) fresh() func() (blackboard.Fold, error) {
+	if d.cfg.Fresh == nil {
+		return nil
+	}
+	return func() (blackboard.Fold, error) { return d.cfg.Fresh() }
 }
 
 // Kernel is the board's kernel.
