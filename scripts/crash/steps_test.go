@@ -3,6 +3,7 @@ package crash
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,6 +109,7 @@ func TestEveryFault(t *testing.T) {
 		t.Run(errno, func(t *testing.T) {
 			t.Parallel()
 			last := countSteps(t)
+			t.Logf("%d steps", last)
 			for n := 1; n <= last; n += scale(40, 8, 1) {
 				b := newBoard(t, t.TempDir(), small)
 				scenes[1].make(b)
@@ -132,10 +134,8 @@ func countSteps(t *testing.T) int {
 	scenes[1].make(b)
 	r := b.once(failpoint + "count")
 	n := 0
-	for _, word := range strings.FieldsFunc(r.err, func(c rune) bool { return c < '0' || c > '9' }) {
-		if v, err := strconv.Atoi(word); err == nil {
-			n = v // the count is the last number it says
-		}
+	if m := regexp.MustCompile(`(\d+) durable steps`).FindStringSubmatch(r.err); m != nil {
+		n, _ = strconv.Atoi(m[1])
 	}
 	if n == 0 {
 		t.Fatalf("no count of steps: %v", r)
