@@ -40,7 +40,7 @@ func (m *Machine) refuse(b *blackboard.Batch, i int, worker bool) {
 // that nobody may write there is not recovered.
 func (m *Machine) recover(b *blackboard.Batch, i int) *contracts.Event {
 	l := &b.Lines[i]
-	if l.Refusal.Reason != contracts.ReasonNotJSON {
+	if !l.Refusal.Mangled() {
 		return nil
 	}
 	off, ok := contracts.Recover(b.Raw[l.Off:l.End], m.config.Checker)

@@ -97,7 +97,7 @@ func (x *extractor) verdict(at At, line []byte) (off int, kind LineKind) {
 	switch {
 	case r == nil && !x.forged():
 		return 0, Event
-	case r == nil || r.Reason != contracts.ReasonNotJSON || layout.Worker(at.Lane):
+	case r == nil || !r.Mangled() || layout.Worker(at.Lane):
 		return 0, Refused
 	}
 	off, ok := contracts.Recover(line, x.c.Checker)
