@@ -62,15 +62,17 @@ func Main(args, environ []string, in, out, errw *os.File) (status int) {
 
 // run parses the command line and runs its command.
 func (a *app) run(args []string) error {
-	k, err := newParser(a)
-	if err != nil {
+	if len(args) > 0 {
+		args = asFlags(args)
+	}
+	var err error
+	if a.parser, err = newParser(a, named(args)); err != nil {
 		return fmt.Errorf("building the command line: %w", err)
 	}
-	a.parser = k
 	if len(args) == 0 {
 		return a.overview()
 	}
-	command, err := a.parse(asFlags(args))
+	command, err := a.parse(args)
 	if err != nil || command == nil {
 		return err
 	}
@@ -117,8 +119,9 @@ func (a *app) parse(args []string) (command *kong.Context, err error) {
 	return command, nil
 }
 
-func newParser(a *app) (*kong.Kong, error) {
-	return kong.New(a.line,
+// newParser makes the parser of one command, or of all for "".
+func newParser(a *app, only string) (*kong.Kong, error) {
+	return kong.New(a.line, append(options(only),
 		kong.Name("stigmergy"),
 		kong.Description(description),
 		kong.Exit(func(int) { panic(helpShown{}) }),
@@ -127,7 +130,7 @@ func newParser(a *app) (*kong.Kong, error) {
 		kong.WithHyphenPrefixedParameters(true),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups(commandGroups()),
-	)
+	)...)
 }
 
 // overview answers an empty command line: the help, as an error of use.

@@ -22,7 +22,11 @@ fish: stigmergy completion fish > ~/.config/fish/completions/stigmergy.fish`
 
 // Run prints the script.
 func (c *completionCmd) Run(a *app) error {
-	nodes := commandNodes(a.parser.Model.Node, nil)
+	whole, err := newParser(a, "")
+	if err != nil {
+		return fmt.Errorf("building the command line: %w", err)
+	}
+	nodes := commandNodes(whole.Model.Node, nil)
 	var out string
 	switch c.Shell {
 	case "bash":
@@ -32,7 +36,7 @@ func (c *completionCmd) Run(a *app) error {
 	default:
 		out = fishCompletion(nodes)
 	}
-	_, err := a.out.Write([]byte(out))
+	_, err = a.out.Write([]byte(out))
 	return err
 }
 

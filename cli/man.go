@@ -22,7 +22,11 @@ func (manCmd) Run(a *app) error {
 	for _, part := range strings.Split(description, "\n\n") {
 		fmt.Fprintf(&b, ".PP\n%s\n", roff(part))
 	}
-	root := a.parser.Model.Node
+	whole, err := newParser(a, "")
+	if err != nil {
+		return fmt.Errorf("building the command line: %w", err)
+	}
+	root := whole.Model.Node
 	b.WriteString(".SH GLOBAL FLAGS\n")
 	manFlags(&b, root.Flags)
 	b.WriteString(".SH COMMANDS\n")
@@ -45,7 +49,7 @@ func (manCmd) Run(a *app) error {
 	settings.Default().Each(func(name, value, _ string) {
 		fmt.Fprintf(&b, ".TP\n\\fB%s\\fR (%s)\n%s\n", roff(name), roff(value), roff(settings.EnvName(name)))
 	})
-	_, err := a.out.Write([]byte(b.String()))
+	_, err = a.out.Write([]byte(b.String()))
 	return err
 }
 

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -10,43 +13,82 @@ Exit status: 0 found, done; 1 nothing matched, or a check that says no; 2 wrong 
 
 Environment: STIGMERGY_BOARD names the board, STIGMERGY_LANE the lane of post; STIGMERGY_ with a setting's name (segment.max_bytes: STIGMERGY_SEGMENT_MAX_BYTES) sets it; NO_COLOR.`
 
-// commandLine is the whole command line: help, completion and the man page
-// come from it.
+// commandLine is the flags that every command has. With the commands below it
+// is the whole command line: help, completion and the man page come from it.
 type commandLine struct {
 	Board   string `short:"C" placeholder:"DIR" type:"path" help:"The board: a directory. Without it $$STIGMERGY_BOARD, else the nearest one upwards from here."`
 	Output  string `short:"o" placeholder:"FORMAT" enum:",text,jsonl,json,table,csv,tsv,raw,id" default:"" help:"text, jsonl, json, table, csv, tsv, raw (data only) or id. Without it text on a terminal, jsonl (the stored bytes) in a pipe."`
 	Color   string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours: auto, always or never."`
 	NoPager bool   `help:"Accepted for scripts; nothing is ever paged."`
+}
 
-	Init   initCmd   `cmd:"" group:"board" help:"Make a board: the directory, its settings file, and a word to agents in AGENTS.md."`
-	Up     upCmd     `cmd:"" group:"board" help:"Run the board's daemon in the foreground."`
-	Down   downCmd   `cmd:"" group:"board" help:"End the daemon in good order, and wait for that."`
-	Status statusCmd `cmd:"" group:"board" help:"One look at the board: daemon, lanes, archives, settings."`
-	Doctor doctorCmd `cmd:"" group:"board" help:"Findings OK, WARN and FAIL, each with the command that repairs it."`
+// command is one command of the program.
+type command struct {
+	name, group, help string
+	cmd               any
+}
 
-	Post postCmd `cmd:"" group:"write" help:"Append one event to a lane, after checking it against its contract."`
+// commands are all of them, in the order in which help shows them.
+func commands() []command {
+	return []command{
+		{"init", "board", "Make a board: the directory, its settings file, and a word to agents in AGENTS.md.", new(initCmd)},
+		{"up", "board", "Run the board's daemon in the foreground.", new(upCmd)},
+		{"down", "board", "End the daemon in good order, and wait for that.", new(downCmd)},
+		{"status", "board", "One look at the board: daemon, lanes, archives, settings.", new(statusCmd)},
+		{"doctor", "board", "Findings OK, WARN and FAIL, each with the command that repairs it.", new(doctorCmd)},
 
-	Tail    tailCmd    `cmd:"" group:"read" help:"The last events, and with -f the live ones."`
-	Wait    waitCmd    `cmd:"" group:"read" help:"Block until an event comes, print it, end."`
-	Query   queryCmd   `cmd:"" group:"read" help:"Select and aggregate over live, rotated and archived events."`
-	Grep    grepCmd    `cmd:"" group:"read" help:"Search the stored lines by expression or text."`
-	Show    showCmd    `cmd:"" group:"read" help:"One event with its journal entry, cause and effects."`
-	Explain explainCmd `cmd:"" group:"read" help:"Why a line was refused."`
+		{"post", "write", "Append one event to a lane, after checking it against its contract.", new(postCmd)},
 
-	Topics     topicsCmd     `cmd:"" group:"contracts" help:"The event matrix: every topic, who writes and who reads it."`
-	Contracts  contractsCmd  `cmd:"" group:"contracts" help:"Show, check and compare contracts."`
-	Quarantine quarantineCmd `cmd:"" group:"contracts" help:"Refused lines, and once more after a contract was mended."`
+		{"tail", "read", "The last events, and with -f the live ones.", new(tailCmd)},
+		{"wait", "read", "Block until an event comes, print it, end.", new(waitCmd)},
+		{"query", "read", "Select and aggregate over live, rotated and archived events.", new(queryCmd)},
+		{"grep", "read", "Search the stored lines by expression or text.", new(grepCmd)},
+		{"show", "read", "One event with its journal entry, cause and effects.", new(showCmd)},
+		{"explain", "read", "Why a line was refused.", new(explainCmd)},
 
-	Archive archiveCmd `cmd:"" group:"storage" help:"Archived segments."`
-	Rotate  rotateCmd  `cmd:"" group:"storage" help:"End a lane's active segment."`
-	Compact compactCmd `cmd:"" group:"storage" help:"Archive what is rotated, and wait for that."`
-	Reindex reindexCmd `cmd:"" group:"storage" help:"Make the indexes of archives anew."`
-	CAS     casCmd     `cmd:"" name:"cas" group:"storage" help:"The content-addressed store."`
-	Replay  replayCmd  `cmd:"" group:"storage" help:"Fold the whole history afresh and compare every owned lane byte for byte."`
+		{"topics", "contracts", "The event matrix: every topic, who writes and who reads it.", new(topicsCmd)},
+		{"contracts", "contracts", "Show, check and compare contracts.", new(contractsCmd)},
+		{"quarantine", "contracts", "Refused lines, and once more after a contract was mended.", new(quarantineCmd)},
 
-	Completion completionCmd `cmd:"" group:"program" help:"Print the completion script of a shell."`
-	Man        manCmd        `cmd:"" group:"program" help:"Print the manual page."`
-	Version    versionCmd    `cmd:"" group:"program" help:"Print the version."`
+		{"archive", "storage", "Archived segments.", new(archiveCmd)},
+		{"rotate", "storage", "End a lane's active segment.", new(rotateCmd)},
+		{"compact", "storage", "Archive what is rotated, and wait for that.", new(compactCmd)},
+		{"reindex", "storage", "Make the indexes of archives anew.", new(reindexCmd)},
+		{"cas", "storage", "The content-addressed store.", new(casCmd)},
+		{"replay", "storage", "Fold the whole history afresh and compare every owned lane byte for byte.", new(replayCmd)},
+
+		{"completion", "program", "Print the completion script of a shell.", new(completionCmd)},
+		{"man", "program", "Print the manual page.", new(manCmd)},
+		{"version", "program", "Print the version.", new(versionCmd)},
+	}
+}
+
+// options are the commands for the parser: one alone where the command line
+// names it, for building the whole model takes longer than most commands.
+func options(only string) []kong.Option {
+	var out []kong.Option
+	for _, c := range commands() {
+		if only == "" || c.name == only {
+			out = append(out, kong.DynamicCommand(c.name, c.help, c.group, c.cmd))
+		}
+	}
+	return out
+}
+
+// named is the command that a command line names, if that is certain.
+func named(args []string) string {
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case slices.Contains([]string{"-C", "--board", "-o", "--output", "--color"}, arg):
+			i++
+		case !strings.HasPrefix(arg, "-"):
+			if slices.ContainsFunc(commands(), func(c command) bool { return c.name == arg }) {
+				return arg
+			}
+			return ""
+		}
+	}
+	return ""
 }
 
 func commandGroups() []kong.Group {

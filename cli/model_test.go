@@ -15,7 +15,7 @@ import (
 func model(t testing.TB) *kong.Kong {
 	t.Helper()
 	a, _ := testApp(t, "", false)
-	k, err := newParser(a)
+	k, err := newParser(a, "")
 	if err != nil {
 		t.Fatal(err)
 	}
