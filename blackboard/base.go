@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"stigmergy/blackboard/journal"
@@ -156,6 +157,42 @@ func (k *Kernel) sameByRoots(r io.ReaderAt, key segmentKey, first journal.Cursor
 	return same && end == upTo, err
 }
 
+// destroyed notes that all that was taken in of a segment is gone, once:
+// recovery may have found parts of it missing before.
+func (k *Kernel) destroyed(ctx context.Context, key segmentKey, to int64) error {
+	k.torn = slices.DeleteFunc(k.torn, func(n pendingNote) bool { return n.e.Lane == key.lane && n.e.Segment == key.segment })
+	for _, n := range k.known {
+		if n.Lane == key.lane && n.Segment == key.segment && n.From == 0 && n.To >= to {
+			return nil
+		}
+	}
+	return k.note(ctx, "destroyed", journal.Entry{Lane: key.lane, Segment: key.segment, To: to})
+}
+
+// tornWait is how long what recovery found missing waits for what becomes of
+// the segment's file.
+const tornWait = 2 * time.Second
+
+// destroyedRest notes what recovery found missing in segments whose files
+// stand nevertheless.
+func (k *Kernel) destroyedRest(ctx context.Context) error {
+	if len(k.torn) == 0 {
+		return nil
+	}
+	if k.opt.Clock.Now().Before(k.tornAt) && ctx.Err() == nil {
+		k.tails.sooner(k.tornAt)
+		return nil
+	}
+	for len(k.torn) > 0 {
+		n := k.torn[0]
+		k.torn = k.torn[1:]
+		if err := k.note(ctx, n.kind, n.e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // vanished ends a segment whose bytes are nowhere, though it was not archived.
 func (k *Kernel) vanished(ctx context.Context, key segmentKey, off int64) error {
 	t := k.tails.all[key]
@@ -164,7 +201,7 @@ func (k *Kernel) vanished(ctx context.Context, key segmentKey, off int64) error 
 		k.tails.drop(t)
 	}
 	if off > 0 {
-		if err := k.note(ctx, "destroyed", journal.Entry{Lane: key.lane, Segment: key.segment, To: off}); err != nil {
+		if err := k.destroyed(ctx, key, off); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,11 +69,18 @@ func (b *board) tryOpen() error {
 	}
 	k, err := blackboard.Open(blackboard.Options{
 		Layout: b.layout, Fold: fold, Fresh: func() (blackboard.Fold, error) { return all.New() }, Clock: b.clock, Manual: true, Version: "test",
-		Sources: blackboard.Sources{Flags: b.flags, UID: uint32(os.Geteuid())},
+		Sources: blackboard.Sources{Flags: b.settings(), UID: uint32(os.Geteuid())},
 		Disk:    b.disk, Once: b.once, BootID: b.boot, Pause: time.Millisecond,
 	})
 	b.k = k
 	return err
+}
+
+// settings are the board's, with a disk that is synced without delay.
+func (b *board) settings() map[string]string {
+	out := map[string]string{"sync_interval": "1ms"}
+	maps.Copy(out, b.flags)
+	return out
 }
 
 // settle cranks until nothing is left to do.
@@ -203,7 +211,7 @@ func (b *board) tree() map[string]string {
 	b.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(b.layout.Dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
 		text, err := os.ReadFile(path)

@@ -55,7 +55,7 @@ var lives = []life{
 		world(func(b *board) { b.append("ci", events(1)) }), settled,
 		world(func(b *board) {
 			b.rename("ci.jsonl", "ci.jsonl.1")
-			b.append("ci.jsonl.1", events(2))
+			b.add("ci.jsonl.1", events(2))
 			b.append("ci", events(3))
 		}), settled,
 		world(func(b *board) { b.append("ci", events(4)) }), settled, settled,
@@ -99,8 +99,10 @@ func live(t *testing.T, l life, failpoint string) (steps int64) {
 	for _, step := range l.steps {
 		b.recover(step(b))
 	}
+	b.recover(b.trySettle())
 	steps, _ = b.disk.Steps()
 	b.disk = nil
+	b.recover(restarts(b))
 	b.settle()
 	b.pass(3 * time.Second)
 	b.wantIDs(l.ids)

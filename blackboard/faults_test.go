@@ -43,6 +43,9 @@ func (b *board) over(rel, text string) {
 	b.rename(rel+".tmp", rel)
 }
 
+// add appends to a file by its board-relative name.
+func (b *board) add(rel, text string) { b.Helper(); w := b.hold(rel); w.write(text); w.close() }
+
 func (b *board) rename(from, to string) {
 	b.Helper()
 	b.must(os.MkdirAll(filepath.Dir(b.path(to)), 0o755))
@@ -131,16 +134,15 @@ const gone = "gone\n"
 func (b *board) bytesOf(e journal.Entry) string {
 	b.Helper()
 	var files []string
-	if text, err := os.ReadFile(b.layout.Segment(e.Lane, e.Segment)); err == nil {
-		files = append(files, string(text))
-	}
 	if text, ok := unzstd(b.TB, b.layout.Archive(e.Lane, e.Segment)); ok {
 		files = append(files, string(text))
 	}
-	if text, err := os.ReadFile(b.layout.Lane(e.Lane)); err == nil {
-		files = append(files, string(text))
-		for _, base := range b.bases(e.Lane, e.Segment) {
-			files = append(files, string(text[min(base, int64(len(text))):]))
+	for path, text := range b.tree() {
+		files = append(files, text)
+		if path == "/"+layout.LaneRel(e.Lane) {
+			for _, base := range b.bases(e.Lane, e.Segment) {
+				files = append(files, text[min(base, int64(len(text))):])
+			}
 		}
 	}
 	for _, text := range files {
@@ -287,4 +289,20 @@ func (b *board) object(line []byte) map[string]any {
 		b.Fatalf("%v: %s", err, line)
 	}
 	return m
+}
+
+// sameTree compares the board's files with what they were.
+func (b *board) sameTree(before map[string]string) {
+	b.Helper()
+	after := b.tree()
+	for path, text := range after {
+		if was, ok := before[path]; !ok || was != text {
+			b.Errorf("%s: %d bytes became %d: %.200q", path, len(was), len(text), text)
+		}
+	}
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			b.Errorf("%s is gone", path)
+		}
+	}
 }

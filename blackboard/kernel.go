@@ -66,10 +66,13 @@ type Kernel struct {
 	work  workers
 	pipe  pipeline
 
-	paused   error     // the disk refuses: told once
-	retainAt time.Time // when to look for archives that are too old
-	foldWas  int       // fold version of what the journal ends with; 0: there is none
-	deferred int       // how often a due timer waited for lanes that changed
+	torn     []pendingNote // that bytes are gone, until the first look says more
+	tornAt   time.Time
+	known    []journal.Entry // such notes that recovery met
+	paused   error           // the disk refuses: told once
+	retainAt time.Time       // when to look for archives that are too old
+	foldWas  int             // fold version of what the journal ends with; 0: there is none
+	deferred int             // how often a due timer waited for lanes that changed
 	told     map[string]bool
 	commands chan func()
 	wakeMu   sync.Mutex
@@ -234,8 +237,12 @@ func (k *Kernel) drainAll(ctx context.Context) error {
 			return err
 		}
 		took, err := k.takeIn(ctx)
-		if err != nil || !found && !took {
+		if err != nil {
 			return err
+		}
+		if !found && !took {
+			k.tornAt = time.Time{}
+			return k.destroyedRest(ctx)
 		}
 	}
 	return nil

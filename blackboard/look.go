@@ -21,7 +21,7 @@ func (k *Kernel) look(ctx context.Context) (bool, error) {
 			return true, err
 		}
 	}
-	return len(found) > 0, nil
+	return len(found) > 0, k.destroyedRest(ctx)
 }
 
 func (k *Kernel) found(ctx context.Context, f *lanes.Finding) error {
@@ -130,7 +130,7 @@ func (k *Kernel) movedAway(ctx context.Context, t *tail) error {
 	}
 	_, isLane := layout.LaneName(t.t.Path)
 	switch {
-	case !isLane || !k.set.At(t.t, t.t.Path):
+	case !isLane || !rotatable(t.lane) || !k.set.At(t.t, t.t.Path):
 		return k.end(ctx, t, "renamed", k.tails.last[t.lane]+1, false)
 	case t.t.Offset() > 0:
 		return k.rotate(ctx, t, "renamed")
@@ -171,7 +171,7 @@ func (k *Kernel) end(ctx context.Context, t *tail, kind string, next uint64, los
 		k.leaves(t)
 	}
 	if lost && off > 0 && !t.copied {
-		if err := k.note(ctx, "destroyed", journal.Entry{Lane: t.lane, Segment: t.segment, To: off}); err != nil {
+		if err := k.destroyed(ctx, t.key(), off); err != nil {
 			return err
 		}
 	}
@@ -224,7 +224,7 @@ func (k *Kernel) truncated(ctx context.Context, f *lanes.Finding, t *tail) error
 	k.tails.drop(t)
 	lt := k.set.Track(*f, t.lane, next)
 	if !t.copied {
-		if err := k.note(ctx, "destroyed", journal.Entry{Lane: t.lane, Segment: t.segment, To: off}); err != nil {
+		if err := k.destroyed(ctx, t.key(), off); err != nil {
 			return err
 		}
 	}

@@ -156,11 +156,17 @@ func (p *publisher) openOnce(rel string) (*os.File, error) {
 	return f, nil
 }
 
+// beside is another name beside a file's.
+func beside(rel, suffix string) string {
+	dir, name := filepath.Split(rel)
+	return filepath.Join(dir, name[:min(len(name), nameMax-1-len(suffix))]+suffix)
+}
+
 // putAside gives whatever stands at an owned lane's name another one, or a
 // second one, so that the name is never missing.
 func (p *publisher) putAside(rel string, second bool) error {
 	for n := 1; ; n++ {
-		to := fmt.Sprintf("%s.foreign-%d", rel, n)
+		to := beside(rel, fmt.Sprintf(".foreign-%d", n))
 		if _, err := p.root.Lstat(to); err == nil {
 			continue
 		}
@@ -179,7 +185,7 @@ func (p *publisher) keep(lane string, o *owned, copied bool) error {
 		return errors.Join(p.forget(lane), p.putAside(rel, false))
 	}
 	for n := 1; ; n++ {
-		to, err := p.root.OpenFile(fmt.Sprintf("%s.foreign-%d", rel, n), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		to, err := p.root.OpenFile(beside(rel, fmt.Sprintf(".foreign-%d", n)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
@@ -238,8 +244,8 @@ func readForeign(f *os.File, from, to int64) ([]byte, error) {
 // copy is whole before it has the name.
 func (p *publisher) restore(lane string, o *owned) error {
 	rel := layout.LaneRel(lane)
-	dir, name := filepath.Split(rel)
-	tmp := filepath.Join(dir, "."+name+".tmp")
+	dir, name := filepath.Split(beside(rel, ".tmp"))
+	tmp := filepath.Join(dir, "."+name)
 	if err := p.root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
+	"stigmergy/blackboard/layout"
 )
 
 // recovery brings the state from the newest snapshot to the journal's end.
@@ -28,8 +30,9 @@ type recovery struct {
 	files  map[uint64][]string // of the board, by inode; nil: not listed
 	cutAt  *cut
 
-	suspect map[string]bool // owned lanes in which somebody else wrote over ours
-	adopted []segmentKey    // rotated segments that the journal does not know
+	suspect map[string]bool     // owned lanes in which somebody else wrote over ours
+	broken  map[segmentKey]bool // segments whose files do not hold what was taken in
+	adopted []segmentKey        // rotated segments that the journal does not know
 }
 
 // run loads and refolds. It changes nothing but bytes that are missing on
@@ -37,7 +40,7 @@ type recovery struct {
 func (r *recovery) run() error {
 	k := r.k
 	r.recs, r.marks, r.moves = map[segmentKey]*tailRecord{}, k.marked(), map[string]*journal.Entry{}
-	r.suspect = map[string]bool{}
+	r.suspect, r.broken = map[string]bool{}, map[segmentKey]bool{}
 	r.refold = refolder{fold: k.fold, content: newContent(k.layout), uids: k.tails.uids,
 		configs: k.configOf(func() string { return r.build }), bad: r.bad, derived: r.derived}
 	r.refold.content.tracked = r.tracked
@@ -232,6 +235,7 @@ func (r *recovery) bad(e *journal.Entry, err error) error {
 
 // lost keeps a note that an entry's bytes are gone, unless there is one.
 func (r *recovery) lost(e *journal.Entry, err error) {
+	r.broken[segmentKey{e.Lane, e.Segment}] = true
 	for _, n := range r.known {
 		if n.Lane == e.Lane && n.Segment == e.Segment && n.From <= e.From && n.To >= e.To {
 			return
@@ -259,7 +263,10 @@ func (r *recovery) sorted() []tailRecord {
 		}
 	}
 	out := make([]tailRecord, 0, len(r.recs))
-	for _, t := range r.recs {
+	for key, t := range r.recs {
+		if r.broken[key] { // whoever the file is: it is compared by the roots
+			t.Mark = lanes.Mark{Offset: max(t.Offset, t.Mark.Offset)}
+		}
 		if t.Stage == active || t.Keep != 0 || going[fmt.Sprintf("%s@%d", t.Lane, t.Segment)] {
 			out = append(out, *t)
 		}
@@ -292,7 +299,12 @@ func (r *recovery) finish() error {
 	if err := r.owned(ctx); err != nil {
 		return err
 	}
+	k.known, k.tornAt = r.known, k.opt.Clock.Now().Add(tornWait)
 	for _, n := range r.notes {
+		if n.kind == "destroyed" && !layout.Owned(n.e.Lane) {
+			k.torn = append(k.torn, n)
+			continue
+		}
 		if err := k.note(ctx, n.kind, n.e); err != nil {
 			return err
 		}

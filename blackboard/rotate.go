@@ -34,6 +34,9 @@ func (k *Kernel) Rotate(ctx context.Context, lane string) (segment uint64, err e
 	if t == nil {
 		return 0, fmt.Errorf("rotating lane %s: %w", lane, ErrNothing)
 	}
+	if !rotatable(lane) {
+		return 0, fmt.Errorf("rotating lane %s: %w", lane, errLongName)
+	}
 	if err := k.drain(ctx, t); err != nil {
 		return 0, err
 	}
@@ -42,6 +45,21 @@ func (k *Kernel) Rotate(ctx context.Context, lane string) (segment uint64, err e
 	}
 	return t.segment, k.rotate(ctx, t, "command")
 }
+
+var errLongName = errors.New("its name is too long for an archive: bytes outside [A-Za-z0-9._/-] take three there, at most 255 fit between two slashes")
+
+// rotatable says whether a lane's segments can stand in folders of its name.
+func rotatable(lane string) bool {
+	for part := range strings.SplitSeq(lane, "/") {
+		if len(part) > nameMax {
+			return false
+		}
+	}
+	return true
+}
+
+// nameMax is how long a file's name may be.
+const nameMax = 255
 
 // rotate ends a segment: the entry first, then the rename. Writers that hold
 // the file go on writing to it; it is drained until nobody does.
@@ -150,6 +168,9 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 			delete(k.tails.full, t) // comes back with its next batch
 		}
 	}
+	if err := k.destroyedRest(ctx); err != nil {
+		return did, err
+	}
 	now := k.opt.Clock.Now()
 	if !k.tails.scan.IsZero() && !now.Before(k.tails.scan) {
 		k.tails.scan = time.Time{}
@@ -180,7 +201,7 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 // is four times as large.
 func (k *Kernel) mayRotate(t *tail) bool {
 	limit := k.config.Settings.SegmentMaxBytes
-	if t.stage != active || t.t.Offset() < limit {
+	if t.stage != active || t.t.Offset() < limit || !rotatable(t.lane) {
 		return false
 	}
 	return t.t.Offset() >= 4*limit || t.waiting.IsZero() && !k.tails.held(t.lane)
@@ -207,7 +228,7 @@ func (k *Kernel) aged(ctx context.Context, t *tail, now time.Time) (bool, error)
 		return false, nil
 	}
 	set := k.config.Settings
-	if t.stage != active || t.born == 0 || layout.Worker(t.lane) || set.SegmentMaxAge == 0 || t.t.Offset() < set.SegmentMinBytes {
+	if t.stage != active || t.born == 0 || layout.Worker(t.lane) || !rotatable(t.lane) || set.SegmentMaxAge == 0 || t.t.Offset() < set.SegmentMinBytes {
 		return false, nil
 	}
 	at := time.Unix(0, t.born).Add(set.SegmentMaxAge)

@@ -67,7 +67,7 @@ func (s *syncer) upTo() uint64 {
 // Waiting says whether effects are outstanding that can go on without anybody
 // else: what waits for a writer to close its file does not count.
 func (k *Kernel) Waiting() bool {
-	if len(k.tails.looks)+len(k.work.mends) > 0 || k.work.busy {
+	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy {
 		return true
 	}
 	for _, j := range k.work.jobs {

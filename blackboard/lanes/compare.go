@@ -134,6 +134,9 @@ func (s *Set) compareMark(t *Tail, c *cand, end int64) Verdict {
 }
 
 func (s *Set) compareHashes(t *Tail, c *cand) Verdict {
+	if t.win.offset == 0 {
+		return Likely // none are known
+	}
 	head, tail := t.win.hashes()
 	n := span(t.win.offset)
 	if !sumIs(c, t.win.offset-n, n, tail) || !sumIs(c, 0, n, head) {
