@@ -29,6 +29,12 @@ func newDisk(t *testing.T, fs string) *disk {
 	}
 	under := t.TempDir()
 	mount(t, under, "-t", "tmpfs", "-o", "size=700m", "none")
+	// What is unmounted here must go from every process's view, those in mount
+	// namespaces of their own too: a dead disk that one of them still has
+	// mounted would be mounted again as it is, dead.
+	if said, err := exec.Command("mount", "--make-rshared", under).CombinedOutput(); err != nil {
+		t.Skipf("this machine shares no mounts: %v: %s", err, said)
+	}
 	d := &disk{t: t, image: filepath.Join(under, "image"), at: filepath.Join(under, "disk")}
 	f, err := os.Create(d.image)
 	if err == nil {
@@ -84,6 +90,9 @@ func (d *disk) again() {
 		d.t.Fatalf("umount: %v: %s", err, said)
 	}
 	d.mount()
+	if _, err := os.ReadDir(d.at); err != nil {
+		d.t.Skipf("somebody holds the dead disk: %v", err)
+	}
 }
 
 // boot lets the binary see the boot id of the nth boot: a machine whose power
@@ -93,7 +102,7 @@ func (b *board) boot(n int) {
 	b.t.Helper()
 	id := filepath.Join(b.truth, "boot_id")
 	b.must(os.WriteFile(id, fmt.Appendf(nil, "00000000-0000-4000-8000-%012d\n", n), 0o644))
-	b.under = []string{"unshare", "--mount", "--propagation", "private", "sh", "-c",
+	b.under = []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c",
 		"mount --bind " + id + " /proc/sys/kernel/random/boot_id && exec \"$@\"", "sh"}
 }
 
