@@ -150,6 +150,17 @@ func (c *archiveCheck) Run(a *app) error {
 			return err
 		}
 	}
+	missing, err := missingArchives(l, c.Lane, entries, seals)
+	if err != nil {
+		return err
+	}
+	for _, e := range missing {
+		bad++
+		report := archive.Report{Problems: []archive.Problem{{What: "missing: the segment was sealed and archived, its archive is not there"}}}
+		if err := printCheck(p, e, report, true); err != nil {
+			return err
+		}
+	}
 	if err := p.close(); err != nil {
 		return err
 	}
