@@ -243,6 +243,9 @@ func (f *runFold) hides(topic string) bool {
 
 // tell says how many were hidden, once the run is over.
 func (f *runFold) tell() error {
+	if f == nil {
+		return nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.hidden
