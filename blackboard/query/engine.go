@@ -52,6 +52,7 @@ type sizes struct {
 	chunk int64 // of pending lines
 	least int   // budget of one piece of work
 	poll  time.Duration
+	sieve int // entries from which on a sieve is worth it
 	sort  int // how much is sorted in memory
 }
 
@@ -79,7 +80,7 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 		opt.Daemon = func() bool { return false }
 	}
 	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
-		sizes: sizes{block: 512 << 10, batch: 4 << 20, piece: 256 << 10, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond}}
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, piece: 256 << 10, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond, sieve: sieveLeast}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }

@@ -134,7 +134,7 @@ func TestEngineEqualsNaiveReader(t *testing.T) {
 		}
 		defer e.Close()
 		if rapid.Bool().Draw(rt, "small") {
-			e.sizes = sizes{block: 700, batch: 300, piece: 150, chunk: 200, least: 1}
+			e.sizes = sizes{block: 700, batch: 300, piece: 150, chunk: 200, least: 1, sieve: rapid.SampledFrom([]int{1, 1000}).Draw(rt, "sieve")}
 		}
 		for range 4 {
 			req, where, re := drawRequest(rt, all)

@@ -10,16 +10,25 @@ import (
 	"syscall"
 )
 
-// maxOpen is how many files are held open between reads.
-const maxOpen = 256
+// maxOpen is how many files are held open between reads at most; half of what
+// the process may have open bounds it too.
+const maxOpen = 4096
 
 // files opens files for reading and holds the last few of them open.
 type files struct {
+	most int
 	mu   sync.Mutex
 	open *list.List // of *file, the one used last in front
 }
 
-func newFiles() *files { return &files{open: list.New()} }
+func newFiles() *files {
+	f := &files{most: 128, open: list.New()}
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		f.most = int(min(uint64(limit.Cur)/2, maxOpen))
+	}
+	return f
+}
 
 // file reads one file that may be closed between reads. It is always the same
 // file: another one under its name is an error.
@@ -76,7 +85,7 @@ func (x *file) reopen() error {
 	x.owner.mu.Lock()
 	x.elem = x.owner.open.PushFront(x)
 	var old *file
-	if x.owner.open.Len() > maxOpen {
+	if x.owner.open.Len() > x.owner.most {
 		old = x.owner.open.Remove(x.owner.open.Back()).(*file)
 		old.elem = nil
 	}

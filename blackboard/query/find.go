@@ -30,11 +30,8 @@ func (r *run) find(pos contracts.Position) (found, error) {
 			return f, err
 		}
 	}
-	for _, b := range r.view.log.blocks {
-		for _, s := range b.spans {
-			if s.lane.name != pos.Lane || s.segment != pos.Segment {
-				continue
-			}
+	if e := r.view.ends[k]; e != nil {
+		for _, b := range r.view.log.blocks[e.first : e.last+1] {
 			f, ok, err := r.findInBlock(b, k, pos.Offset)
 			if ok || err != nil {
 				return f, err

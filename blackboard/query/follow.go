@@ -157,6 +157,8 @@ func (f *follower) adopt(r *run) error {
 		}
 	}
 	r.view.log.blocks = nil // they are answered
+	r.lives = nil
+	r.drop()
 	return nil
 }
 
@@ -220,9 +222,7 @@ func (f *follower) answer() error {
 		f.todo = f.todo[1:]
 	}
 	r.end = r.cursor(r.from)
-	if len(r.segments) > maxOpen {
-		r.drop()
-	}
+	r.prune()
 	return nil
 }
 

@@ -31,26 +31,28 @@ func (f *follower) read() (more bool, err error) {
 	}
 	f.seg.size = fi.Size()
 	b := &block{seg: f.seg, off: f.off, most: f.engine.sizes.block, whole: true}
-	f.worker.buf = b.digest(f.worker.buf)
-	if b.n == 0 && len(b.bad) == 0 {
+	c := newChapter()
+	f.worker.buf = c.read(b, 0, f.worker.buf)
+	if b.n == 0 && len(c.bad) == 0 {
 		return f.nextSegment()
 	}
 	f.off += b.size
-	f.stale(b)
-	f.run.view.merge(b)
+	f.stale(c)
+	f.run.view.merge(c)
+	f.run.damaged = append(f.run.damaged, c.bad...)
 	f.todo = append(f.todo, b)
 	return true, nil
 }
 
 // stale notes which lanes' refusals are to be read on, and that the rules
 // changed.
-func (f *follower) stale(b *block) {
-	for name := range b.names {
+func (f *follower) stale(c *chapter) {
+	for name := range c.lanes {
 		if lane, ok := cutQuarantine(name); ok && f.run.refused[lane] != nil {
 			f.run.refused[lane].stale = true
 		}
 	}
-	if b.config {
+	if c.config {
 		f.run.rules = sync.OnceValues(f.engine.loadRules)
 	}
 }

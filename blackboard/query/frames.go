@@ -23,6 +23,9 @@ func (s *archiveSource) bound() place {
 	return place{seq: s.entry.Summary.FirstSeq}
 }
 
+// last is where it begins: opening gives no matches.
+func (s *archiveSource) last() uint64 { return s.bound().seq }
+
 func (s *archiveSource) take() (work, source) { return s.open, nil }
 
 // open reads the archive's index and goes on with the frames that it does not
@@ -119,6 +122,14 @@ func (s *frameSource) bound() place {
 	return place{seq: f.FirstSeq}
 }
 
+func (s *frameSource) last() uint64 {
+	f := &s.reader.Frames()[s.i]
+	if s.run.reverse {
+		return f.FirstSeq
+	}
+	return f.LastSeq
+}
+
 func (s *frameSource) take() (work, source) {
 	if s.part {
 		return s.read, nil
@@ -129,7 +140,7 @@ func (s *frameSource) take() (work, source) {
 // read decodes one frame and searches it.
 func (s *frameSource) read(w *worker, budget int) *result {
 	r, f := s.run, &s.reader.Frames()[s.i]
-	res := r.result()
+	res := r.resultOf(budget)
 	known := r.known(f)
 	if w.count != nil && known.time && r.matcher.counts() && r.within(f.FirstSeq, f.LastSeq) {
 		w.count(r.wantedTopics(f.Topics))

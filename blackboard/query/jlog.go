@@ -21,24 +21,10 @@ type block struct {
 	whole bool  // off is where a line begins
 	frame int   // of a compressed segment
 
-	n           int
-	first, last uint64
-	spans       []laneSpan
-	names       map[string]*laneDigest // until the block is merged
-	notes       []journal.Entry
-	settled     bool      // it has an entry that was not derived
-	unsettled   uint64    // the last of those
-	tail        []derived // what was derived behind that
-	bad         []Damage
-	begins      int64 // where its text begins in the file
-	size        int64 // of its text
-	config      bool  // settings or contracts changed
-}
-
-// laneSpan says that a block has lines of a segment.
-type laneSpan struct {
-	lane    *laneState
-	segment uint64
+	n           int    // entries
+	first, last uint64 // their seqs
+	begins      int64  // where its text begins in the file
+	size        int64  // of its text
 }
 
 // jseg is one file of the journal.

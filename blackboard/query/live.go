@@ -1,9 +1,9 @@
 package query
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"sort"
 
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
@@ -56,6 +56,9 @@ func (s *liveSource) bound() place {
 	return place{seq: s.block().first}
 }
 
+// last is where it begins: of the live source there is one, in order.
+func (s *liveSource) last() uint64 { return s.bound().seq }
+
 // take hands out one block, or a batch of one.
 func (s *liveSource) take() (work, source) {
 	if len(s.some) > 0 {
@@ -87,10 +90,10 @@ func (s *liveSource) take() (work, source) {
 // split cuts a block's entries into batches, to be read by any worker; a block
 // that is one batch is read at once.
 func (s *liveSource) split(w *worker, b *block, entries []liveEntry, res *result) {
-	size, start := int64(0), 0
+	size, start, most := int64(0), 0, s.run.mostEntries()
 	for i := range entries {
 		n := entries[i].to - entries[i].from
-		if size += n; size > s.run.engine.sizes.batch && i > start {
+		if size += n; (size > s.run.engine.sizes.batch || i-start >= most) && i > start {
 			res.rest = append(res.rest, s.of(b, entries[start:i]))
 			size, start = n, i
 		}
@@ -100,6 +103,19 @@ func (s *liveSource) split(w *worker, b *block, entries []liveEntry, res *result
 		return
 	}
 	res.rest = append(res.rest, s.of(b, entries[start:]))
+}
+
+// mostEntries is how many entries one piece of work reads: where few matches are
+// asked for, not many more than that.
+func (r *run) mostEntries() int {
+	few := r.req.Limit
+	if r.req.Last > 0 && (few == 0 || r.req.Last < few) {
+		few = r.req.Last
+	}
+	if few == 0 {
+		return math.MaxInt
+	}
+	return max(256, 4*few)
 }
 
 func (s *liveSource) of(b *block, entries []liveEntry) source {
@@ -127,31 +143,32 @@ func (s *liveSource) entries(w *worker, b *block) ([]liveEntry, error) {
 			wanted = s.wanted(k)
 			seg = s.run.segment(k)
 		}
-		if wanted {
+		if wanted && seg.mayHold(e.from, e.to) {
 			out = append(out, liveEntry{e.seq, e.from, e.to, e.lines, entryTime(e.time), seg})
 		}
 	}, func(int, error) {})
 	return out, nil
 }
 
+// wanted tells whether an entry's lines are to be read.
 func (s *liveSource) wanted(k segKey) bool {
-	if !s.run.wantLane(k.lane) {
-		return false
-	}
-	if s.only != nil {
+	switch {
+	case s.only != nil:
 		return s.only[k]
+	case s.run.lives != nil:
+		return s.run.lives[k]
 	}
-	return !s.run.indexed[k]
+	return !s.run.indexed[k] && s.run.wantLane(k.lane)
 }
 
 // readEntries finds the matches in some entries, each of which stands in its
 // segment's file.
 func (r *run) readEntries(w *worker, entries []liveEntry, only *window, res *result) {
-	sorted := slices.Clone(entries)
-	sort.SliceStable(sorted, func(i, j int) bool {
-		a, b := sorted[i].seg.key, sorted[j].seg.key
-		return a.lane < b.lane || a.lane == b.lane && a.segment < b.segment
-	})
+	sorted := entries
+	if !slices.IsSortedFunc(entries, bySegment) {
+		sorted = slices.Clone(entries)
+		slices.SortFunc(sorted, bySegment)
+	}
 	lanes := 0
 	for i := 0; i < len(sorted); {
 		j := i + 1
@@ -163,8 +180,13 @@ func (r *run) readEntries(w *worker, entries []liveEntry, only *window, res *res
 		i = j
 	}
 	if lanes > 1 {
-		sort.Slice(res.hits, func(i, j int) bool { return res.hits[i].less(res.hits[j].place) })
+		slices.SortFunc(res.hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.line, b.line)) })
 	}
+}
+
+// bySegment orders entries so that those of one segment follow each other.
+func bySegment(a, b liveEntry) int {
+	return cmp.Or(cmp.Compare(a.seg.n, b.seg.n), cmp.Compare(a.from, b.from))
 }
 
 var newline = []byte{'\n'}

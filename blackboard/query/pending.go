@@ -93,6 +93,8 @@ func (s *pendingSource) bound() place {
 	return p
 }
 
+func (s *pendingSource) last() uint64 { return pendingSeq + s.rank }
+
 func (s *pendingSource) take() (work, source) {
 	next := *s
 	var rest source

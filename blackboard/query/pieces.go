@@ -35,17 +35,20 @@ func (r *run) readStretch(w *worker, es []liveEntry, only *window, res *result) 
 	if to-from > longEntry && p.seg.refusedAt(from).is {
 		return // a line too long to be an event
 	}
-	var last [1]byte
-	if n, err := p.seg.ReadAt(last[:], to-1); n == 1 && last[0] != '\n' {
+	if to-from > r.engine.sizes.piece && !p.ends(to) {
 		p.seg.missing(from, to, io.EOF) // another file's bytes
-		return
-	} else if n == 0 && err != nil && err != io.EOF {
-		p.seg.missing(from, to, err)
 		return
 	}
 	if !p.read(from, to) {
 		r.damage(Damage{Path: p.seg.key.lane, Offset: p.base, Err: errTooLong})
 	}
+}
+
+// ends tells whether a line ends at an offset, or nothing stands there.
+func (p *pieces) ends(at int64) bool {
+	var last [1]byte
+	n, _ := p.seg.ReadAt(last[:], at-1) // what cannot be read is told when all is
+	return n == 0 || last[0] == '\n'
 }
 
 // read goes from one offset to another; false: a line is too long to be read.
@@ -58,7 +61,11 @@ func (p *pieces) read(off, to int64) bool {
 		p.base = off - int64(carry)
 		off += int64(n)
 		got := buf[:carry+n]
-		whole := bytes.LastIndexByte(got, '\n') + 1
+		whole := lastLine(got)
+		if off == to && whole < len(got) {
+			p.seg.missing(p.base, to, io.EOF)
+			return true
+		}
 		p.search(got[:whole])
 		if n < len(room) {
 			p.seg.missing(p.base+int64(whole), to, err)
@@ -76,6 +83,9 @@ func (p *pieces) read(off, to int64) bool {
 	}
 	return true
 }
+
+// lastLine is where the last whole line of some text ends.
+func lastLine(text []byte) int { return bytes.LastIndexByte(text, '\n') + 1 }
 
 func (p *pieces) search(text []byte) {
 	p.text = text

@@ -28,6 +28,7 @@ type run struct {
 	archives  []archive.Entry
 	indexed   map[segKey]bool // segments that an archive's index answers for
 	unindexed map[segKey]bool // segments whose archive has no index to use
+	lives     map[segKey]bool // segments that are read by the journal; nil: not decided
 	board     uint32          // tag of the board in cursors
 	from      place
 	stopAt    uint64 // entries from here on wait for their bytes
@@ -104,8 +105,19 @@ func (r *run) result() *result {
 	return res
 }
 
+// resultOf is for a piece that may give so many bytes: where that is little, no
+// large text is spent on it.
+func (r *run) resultOf(budget int) *result {
+	if budget >= smallBudget {
+		return r.result()
+	}
+	return &result{}
+}
+
+const smallBudget = 256 << 10
+
 func (r *run) recycle(res *result) {
-	if cap(res.text) > 0 {
+	if cap(res.text) >= smallBudget {
 		r.texts.Put(&res.text)
 	}
 }
@@ -169,6 +181,21 @@ func (r *run) drop() {
 		s.mu.Lock()
 		s.forget()
 		s.mu.Unlock()
+	}
+}
+
+// manySegments is how many segments a follower remembers.
+const manySegments = 256
+
+// prune forgets segments that were not found, and all where there are many.
+func (r *run) prune() {
+	if len(r.segments) > manySegments {
+		r.drop()
+	}
+	for k, s := range r.segments {
+		if s.gone != nil {
+			delete(r.segments, k)
+		}
 	}
 }
 
@@ -266,7 +293,9 @@ func (r *run) sources() []source {
 			all = append(all, &archiveSource{r, e})
 		}
 	}
-	if live := r.liveBlocks(nil); len(live) > 0 {
+	r.lives = r.live()
+	r.sieve()
+	if live := r.liveBlocks(r.lives); len(live) > 0 {
 		all = append(all, &liveSource{run: r, blocks: live})
 	}
 	if !r.req.JournaledOnly && !r.req.Quarantined {
@@ -275,30 +304,35 @@ func (r *run) sources() []source {
 	return all
 }
 
-// liveBlocks are the blocks of the journal that name lines which no index
-// answers for; only: of these segments.
+// liveBlocks are the blocks of the journal that may name lines which no index
+// answers for, of these segments.
 func (r *run) liveBlocks(only map[segKey]bool) []*block {
-	var some []*block
-	for _, b := range r.view.log.blocks {
-		if b.n == 0 || b.last < r.from.seq || b.first >= r.stopAt {
-			continue
+	count := make([]int, len(r.view.log.blocks)+1)
+	for k := range only {
+		if e := r.view.ends[k]; e != nil {
+			count[e.first]++
+			count[e.last+1]--
 		}
-		for _, s := range b.spans {
-			if r.spanWanted(s, only) {
-				some = append(some, b)
-				break
-			}
+	}
+	var some []*block
+	open := 0
+	for i, b := range r.view.log.blocks {
+		if open += count[i]; open > 0 && b.n > 0 && b.last >= r.from.seq && b.first < r.stopAt {
+			some = append(some, b)
 		}
 	}
 	return some
 }
 
-func (r *run) spanWanted(s laneSpan, only map[segKey]bool) bool {
-	k := segKey{s.lane.name, s.segment}
-	if only != nil {
-		return only[k]
+// live are the segments that are read by the journal.
+func (r *run) live() map[segKey]bool {
+	some := map[segKey]bool{}
+	for k := range r.view.ends {
+		if !r.indexed[k] && r.wantLane(k.lane) && r.present(k) {
+			some[k] = true
+		}
 	}
-	return !r.indexed[k] && r.wantLane(k.lane) && r.present(k)
+	return some
 }
 
 // byJournal goes on with one segment, or a stretch of it, by the journal because

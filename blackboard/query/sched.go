@@ -11,6 +11,9 @@ type source interface {
 	// bound is a place that nothing which the source still gives comes
 	// before; when reading backwards, behind.
 	bound() place
+	// last is the seq behind which (when reading backwards, before which) the
+	// next piece gives nothing.
+	last() uint64
 	// take gives the next piece of work and what the source is behind it, nil
 	// for nothing.
 	take() (work, source)
@@ -174,14 +177,26 @@ func (s *sched) room() bool {
 func (s *sched) dispatch() {
 	src := heap.Pop(&s.sources).(source)
 	at := src.bound()
+	share := s.share(src.last())
 	w, rest := src.take()
 	if rest != nil {
 		heap.Push(&s.sources, rest)
 	}
-	share := (s.run.engine.opt.Budget - s.held) / s.most()
 	s.flying[s.serial] = at
-	s.jobs <- job{s.serial, w, max(s.run.engine.sizes.least, share)}
+	s.jobs <- job{s.serial, w, share}
 	s.serial++
+}
+
+// share is how many bytes of matches a piece may give that ends at a seq: all
+// that overlap with it must fit together, for they are given away together.
+func (s *sched) share(last uint64) int {
+	n := 1 + s.ready.Len() + len(s.flying)
+	for _, x := range s.sources.items {
+		if at := x.bound().seq; s.reverse && at >= last || !s.reverse && at <= last {
+			n++
+		}
+	}
+	return max(s.run.engine.sizes.least, s.run.engine.opt.Budget/n)
 }
 
 func (s *sched) accept(d done) error {

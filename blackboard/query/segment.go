@@ -22,16 +22,21 @@ import (
 type segment struct {
 	run     *run
 	key     segKey
+	n       int  // tells the run's segments apart
 	derived bool // an owned lane's
 
 	mu     sync.Mutex // guards what follows
 	file   *file      // nil: not opened yet
 	base   int64      // where the segment begins in the file
 	packed *archive.Reader
-	frame  int // the one decoded last
+	gone   error // it was looked for and is nowhere
+	frame  int   // the one decoded last
 	raw    []byte
 
 	lost sync.Once // its missing bytes were told
+
+	sieved bool    // only what holds one of these offsets may match
+	places []int64 // in order
 }
 
 // segment gives the one segment of a key; it is not opened yet.
@@ -40,7 +45,7 @@ func (r *run) segment(k segKey) *segment {
 	defer r.mu.Unlock()
 	s := r.segments[k]
 	if s == nil {
-		s = &segment{run: r, key: k, derived: layout.Owned(k.lane), frame: -1}
+		s = &segment{run: r, key: k, n: len(r.segments), derived: layout.Owned(k.lane), frame: -1}
 		r.segments[k] = s
 	}
 	return s
@@ -53,12 +58,24 @@ func (r *run) present(k segKey) bool {
 	}
 	active, _ := r.activeKey(k.lane)
 	l := r.engine.layout
-	return active == k || exists(l.Segment(k.lane, k.segment)) || exists(l.Archive(k.lane, k.segment)) || r.proved(k, r.engine.layout.Lane(k.lane), r.view.bases[k]) || r.strayed(k) != ""
+	if active == k || exists(l.Segment(k.lane, k.segment)) || exists(l.Archive(k.lane, k.segment)) {
+		return true
+	}
+	if k.segment+recent < active.segment {
+		return false // whatever became of it, it was brought home or is gone
+	}
+	return r.proved(k, l.Lane(k.lane), r.view.bases[k]) || r.strayed(k) != ""
 }
+
+// recent is how many segments before the active one may stand elsewhere.
+const recent = 4
 
 // open finds the segment's file wherever it is by now. It is called with s.mu
 // held.
 func (s *segment) open() (err error) {
+	if s.gone != nil {
+		return s.gone
+	}
 	for tries := 0; s.file == nil && tries < 3; tries++ {
 		if err = s.locate(); err != nil {
 			s.forget()
@@ -68,9 +85,9 @@ func (s *segment) open() (err error) {
 		}
 	}
 	if s.file == nil {
-		return err
+		s.gone = err
 	}
-	return nil
+	return s.gone
 }
 
 // forget closes the file, to be found again.
