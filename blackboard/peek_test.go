@@ -28,7 +28,7 @@ func TestPeekSeesWhatTheKernelKnows(t *testing.T) {
 	look("running", "ci", 1, n+4, false)
 	b.close()
 	b.open()
-	text, _ := b.tree()["/board.jsonl"]
+	text := b.tree()["/board.jsonl"]
 	look("from a snapshot", "ci", 1, n+4, false)
 	look("from a snapshot", "board", 1, int64(len(text)), false)
 	if _, err := b.k.Rotate(t.Context(), "ci"); err != nil {

@@ -256,7 +256,7 @@ func (p *publisher) restore(lane string, o *owned) error {
 	if err := copyRange(f, o.f, o.end); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if _, err := p.root.Lstat(rel); err == nil {
+	if _, there := p.root.Lstat(rel); there == nil {
 		err = p.putAside(rel, true)
 	}
 	if err == nil {

@@ -20,10 +20,9 @@ type refolder struct {
 	config  *Config
 	configs func(sha256 string) (*Config, error)
 
-	pending []held      // derived, its entry not seen yet
-	blind   bool        // the cause's bytes are gone: derived entries are taken as they stand
-	in      intake      // its buffers
-	last    merkle.Hash // leaf of the entry folded last, unused by replay
+	pending []held // derived, its entry not seen yet
+	blind   bool   // the cause's bytes are gone: derived entries are taken as they stand
+	in      intake // its buffers
 
 	// bad is told of an input entry whose bytes are missing or others; nil
 	// goes on without them, an error ends the refold.

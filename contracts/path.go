@@ -35,7 +35,7 @@ func ParsePath(s string) (Path, error) {
 	cut(len(s))
 	for _, k := range p.keys {
 		if k == "" {
-			return Path{}, fmt.Errorf("parsing path %q: a key is empty; a dot in a key is written \\.", clip(s))
+			return Path{}, fmt.Errorf("parsing path %q: a key is empty (\\. is a dot in a key)", clip(s))
 		}
 	}
 	if len(p.keys) > MaxDepth {

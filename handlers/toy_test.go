@@ -52,17 +52,6 @@ func event(topic string, data string) string {
 	return fmt.Sprintf(`{"type":%q,"data":%s}`, topic, data)
 }
 
-// data is that of each line, with its topic before it.
-func data(t *testing.T, lines []string) []string {
-	t.Helper()
-	var out []string
-	for _, l := range lines {
-		ev := read(t, l)
-		out = append(out, ev.TopicName+" "+string(ev.Data()))
-	}
-	return out
-}
-
 func read(t testing.TB, line string) *contracts.Event {
 	t.Helper()
 	ev := new(contracts.Event)

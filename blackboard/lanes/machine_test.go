@@ -17,7 +17,6 @@ type model struct {
 	past  []*mfile          // that have no name any more
 	times map[string]int    // how often a line may be taken in
 	lines int
-	log0  int
 }
 
 // mfile is one file.

@@ -40,7 +40,9 @@ func (s *Set) Findings() []Finding {
 	for p, at := range s.again {
 		if at <= r.now {
 			delete(s.again, p)
-			r.queued[p] = r.queued[p]
+			if _, there := r.queued[p]; !there {
+				r.queued[p] = false
+			}
 		}
 	}
 	for p := range r.queued {

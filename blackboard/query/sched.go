@@ -55,7 +55,6 @@ const (
 type sched struct {
 	run     *run
 	reverse bool
-	ordered bool // false: the workers keep what they find
 	sources sourceHeap
 	ready   resultHeap
 	flying  map[int]place
