@@ -29,7 +29,7 @@ func newChapter() *chapter { return &chapter{lanes: map[string]*laneDigest{}} }
 
 // read adds a block, the i-th of the journal.
 func (c *chapter) read(b *block, i int, buf []byte) []byte {
-	text, err := b.read(buf)
+	text, begins, err := b.text(buf)
 	if err != nil {
 		c.bad = append(c.bad, Damage{Path: b.seg.Path, Offset: b.off, Err: err})
 		return buf
@@ -37,7 +37,7 @@ func (c *chapter) read(b *block, i int, buf []byte) []byte {
 	if cap(text) > cap(buf) {
 		buf = text[:0]
 	}
-	b.size = int64(len(text))
+	b.begins, b.size = begins, int64(len(text))
 	var lane *laneDigest
 	var name []byte
 	scanEntries(text, func(e *entry) {

@@ -111,8 +111,15 @@ func (g *jlog) close() {
 
 // read gives the whole lines that begin in the block.
 func (b *block) read(buf []byte) ([]byte, error) {
+	text, _, err := b.text(buf)
+	return text, err
+}
+
+// text is read, and where in the file that begins.
+func (b *block) text(buf []byte) (text []byte, begins int64, err error) {
 	if b.seg.Compressed {
-		return b.seg.arch.DecodeFrame(b.frame, buf)
+		text, err = b.seg.arch.DecodeFrame(b.frame, buf)
+		return text, 0, err
 	}
 	from := max(0, b.off-1) // the byte before tells whether a line begins at off
 	if b.whole {
@@ -125,24 +132,23 @@ func (b *block) read(buf []byte) ([]byte, error) {
 	buf = buf[:to-from]
 	n, err := b.seg.file.ReadAt(buf, from)
 	if err != nil && err != io.EOF {
-		return nil, err
+		return nil, 0, err
 	}
 	buf = buf[:n]
 	start := 0
 	if b.off > from {
 		if start = bytes.IndexByte(buf, '\n') + 1; start == 0 {
-			return nil, nil
+			return nil, 0, nil
 		}
 	}
 	end := min(len(buf), int(b.off-from+b.most)) // lines that begin before it
 	if end < start {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if tail := bytes.IndexByte(buf[max(end-1, 0):], '\n'); tail >= 0 {
 		end = max(end-1, 0) + tail + 1
 	} else {
 		end = bytes.LastIndexByte(buf, '\n') + 1 // torn: not an entry yet
 	}
-	b.begins = from + int64(start)
-	return buf[start:max(start, end)], nil
+	return buf[start:max(start, end)], from + int64(start), nil
 }
