@@ -74,7 +74,7 @@ func naiveEvents(t testing.TB, b *board) []naiveEvent {
 		switch {
 		case e.Rotate:
 			active[e.Lane], end[e.Lane] = e.Next, 0
-		case e.Lines > 0:
+		case e.Lines > 0 && e.Segment >= active[e.Lane]:
 			active[e.Lane], end[e.Lane] = e.Segment, e.To
 		}
 	}

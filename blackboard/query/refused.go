@@ -2,7 +2,9 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"io"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -25,7 +27,7 @@ func (s *segment) refusedAt(off int64) refusal {
 	if s.derived {
 		return refusal{}
 	}
-	return findRefusal(s.run.refusals(s.key.lane)[s.key.segment], off)
+	return findRefusal(s.run.refusals(s.key.lane, s.run.indexed[s.key])[s.key.segment], off)
 }
 
 func findRefusal(all []refusal, off int64) refusal {
@@ -41,13 +43,14 @@ func findRefusal(all []refusal, off int64) refusal {
 type laneRefusals struct {
 	mu    sync.Mutex
 	stale bool
+	full  bool             // also what concerns archived segments
 	read  map[uint64]int64 // how far, by segment of the quarantine's lane
 	by    map[uint64][]refusal
 }
 
-// refusals gives a lane's refused lines by segment. Nothing is opened for a
-// lane that never had one.
-func (r *run) refusals(lane string) map[uint64][]refusal {
+// refusals gives a lane's refused lines by segment: those that no index knows,
+// or all of them. Nothing is opened for a lane that never had one.
+func (r *run) refusals(lane string, full bool) map[uint64][]refusal {
 	r.mu.Lock()
 	x := r.refused[lane]
 	if x == nil {
@@ -57,6 +60,10 @@ func (r *run) refusals(lane string) map[uint64][]refusal {
 	r.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if full && !x.full {
+		x.stale, x.full = true, true
+		x.read, x.by = map[uint64]int64{}, map[uint64][]refusal{}
+	}
 	if x.stale {
 		x.stale = false
 		r.readRefusals(lane, x)
@@ -64,9 +71,14 @@ func (r *run) refusals(lane string) map[uint64][]refusal {
 	return x.by
 }
 
-// readRefusals goes through the records of a lane's refused lines.
+// readRefusals goes through the records of a lane's refused lines, as far as
+// they were not read.
 func (r *run) readRefusals(lane string, x *laneRefusals) {
-	for _, part := range r.partsOf("quarantine/" + lane) {
+	since := 0
+	if !x.full {
+		since = r.firstLive(lane)
+	}
+	for _, part := range r.partsOf("quarantine/"+lane, since) {
 		n := part.seg.key.segment
 		x.read[n] = r.eachLine(part, x.read[n], func(line []byte) {
 			if pos, rec, ok := readRefusal(line); ok && pos.Lane == lane {
@@ -74,13 +86,26 @@ func (r *run) readRefusals(lane string, x *laneRefusals) {
 			}
 		})
 	}
+	byOffset := func(a, b refusal) int { return cmp.Compare(a.offset, b.offset) }
 	for n, all := range x.by {
-		if !sort.SliceIsSorted(all, func(i, j int) bool { return all[i].offset < all[j].offset }) {
+		if !slices.IsSortedFunc(all, byOffset) {
 			all = slices.Clone(all) // somebody may be looking
-			sort.Slice(all, func(i, j int) bool { return all[i].offset < all[j].offset })
+			slices.SortFunc(all, byOffset)
 			x.by[n] = all
 		}
 	}
+}
+
+// firstLive is the first block of the journal that has a line of one of the
+// lane's segments which no index answers for.
+func (r *run) firstLive(lane string) int {
+	first := math.MaxInt
+	for _, e := range r.view.segmentsOf(lane) {
+		if !r.indexed[segKey{lane, e.segment}] {
+			first = min(first, e.first)
+		}
+	}
+	return first
 }
 
 // readRefusal reads where a refused line stands from its record.
@@ -109,30 +134,18 @@ func readRefusal(line []byte) (pos contracts.Position, recovered int64, ok bool)
 // part is a stretch of a segment.
 type part struct {
 	seg *segment
-	end int64 // -1: to the file's end
+	end int64
 }
 
-// partsOf are all segments of a lane that stand on the board, in order.
-func (r *run) partsOf(lane string) []part {
-	seen := map[uint64]int64{}
-	for k := range r.stored.segments {
-		if k.lane == lane {
-			seen[k.segment] = -1
-		}
-	}
-	for i := range r.archives {
-		if e := &r.archives[i]; e.Lane == lane && e.Err == nil {
-			seen[e.Segment] = e.Summary.RawBytes
-		}
-	}
-	if st := r.view.lanes[lane]; st != nil && st.end > 0 {
-		if _, gone := seen[st.segment]; !gone {
-			seen[st.segment] = st.end
-		}
-	}
+// partsOf are the segments of a lane that stand on the board and have a line
+// from a block of the journal on, in order.
+func (r *run) partsOf(lane string, since int) []part {
 	var parts []part
-	for n, end := range seen {
-		parts = append(parts, part{r.segment(segKey{lane, n}), end})
+	for _, e := range r.view.segmentsOf(lane) {
+		k := segKey{lane, e.segment}
+		if e.last >= since && (r.indexed[k] || r.present(k)) {
+			parts = append(parts, part{r.segment(k), e.end})
+		}
 	}
 	sort.Slice(parts, func(i, j int) bool { return parts[i].seg.key.segment < parts[j].seg.key.segment })
 	return parts
@@ -143,11 +156,9 @@ func (r *run) partsOf(lane string) []part {
 func (r *run) eachLine(p part, off int64, fn func(line []byte)) int64 {
 	buf := make([]byte, 0, 1<<20)
 	skip := false
-	for p.end < 0 || off < p.end {
+	for off < p.end {
 		room := buf[len(buf):cap(buf)]
-		if p.end >= 0 {
-			room = room[:min(int64(len(room)), p.end-off)]
-		}
+		room = room[:min(int64(len(room)), p.end-off)]
 		n, err := p.seg.ReadAt(room, off)
 		off += int64(n)
 		buf = buf[:len(buf)+n]
@@ -167,7 +178,7 @@ func (r *run) eachLine(p part, off int64, fn func(line []byte)) int64 {
 			}
 		}
 		if err != nil || n == 0 {
-			if err != nil && err != io.EOF || p.end >= 0 && off < p.end && !r.awaited(p.seg.key) {
+			if err != nil && err != io.EOF || off < p.end && !r.awaited(p.seg.key) {
 				p.seg.missing(off, p.end, err)
 			}
 			break

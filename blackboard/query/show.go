@@ -115,7 +115,7 @@ func (r *run) showRefusal(s *Shown) {
 		return
 	}
 	want := s.Pos.String()
-	for _, p := range r.partsOf("quarantine/" + s.Pos.Lane) {
+	for _, p := range r.partsOf("quarantine/"+s.Pos.Lane, 0) {
 		r.eachLine(p, 0, func(line []byte) {
 			if !bytes.Contains(line, []byte(want)) {
 				return

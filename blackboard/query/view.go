@@ -47,7 +47,8 @@ type view struct {
 	unsettled uint64
 	tail      []derived
 	ends      map[segKey]*segEnd
-	bases     map[segKey]int64 // where in the lane's file segments begin that share it
+	segs      map[string][]*segEnd // the same by lane, in no order
+	bases     map[segKey]int64     // where in the lane's file segments begin that share it
 	entries   int64
 	bad       []Damage
 }
@@ -63,7 +64,7 @@ type derived struct {
 // readView reads the journal on all cores: each takes chapters, which are
 // merged in order.
 func readView(log *jlog, workers int) *view {
-	v := &view{log: log, lanes: map[string]*laneState{}, ends: map[segKey]*segEnd{}, bases: map[segKey]int64{}, bad: log.bad}
+	v := &view{log: log, lanes: map[string]*laneState{}, ends: map[segKey]*segEnd{}, segs: map[string][]*segEnd{}, bases: map[segKey]int64{}, bad: log.bad}
 	n := len(log.blocks)
 	parts := min(n, 2*workers)
 	chapters := make([]*chapter, parts)
@@ -135,11 +136,18 @@ func (v *view) mergeLane(name string, d *laneDigest) {
 		if old != nil {
 			x.first = min(x.first, old.first)
 		}
-		if old == nil || old.end < x.end {
+		switch {
+		case old == nil:
 			v.ends[k] = x
-		} else {
+			v.segs[name] = append(v.segs[name], x)
+		case old.end < x.end:
+			*old = *x
+		default:
 			old.first, old.last = x.first, max(old.last, x.last)
 		}
 	}
 	s.end = v.endOf(segKey{name, s.segment})
 }
+
+// segmentsOf are the segments of a lane that the journal names.
+func (v *view) segmentsOf(lane string) []*segEnd { return v.segs[lane] }
