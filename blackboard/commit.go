@@ -90,6 +90,7 @@ func (k *Kernel) fact(ctx context.Context, e *journal.Entry) error {
 // note journals a fact about the world.
 func (k *Kernel) note(ctx context.Context, kind string, e journal.Entry) error {
 	e.Kind, e.Note = journal.Note, kind
+	k.rebase = k.rebase || kind == "destroyed"
 	k.log.Warn("note", "kind", kind, "lane", e.Lane, "segment", e.Segment, "from", e.From, "to", e.To, "path", e.Path, "detail", e.Detail, "errno", e.Errno)
 	return k.fact(ctx, &e)
 }

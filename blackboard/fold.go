@@ -40,6 +40,8 @@ type Fold interface {
 	Current() (handler, position string)
 	// Dump writes the state: all of it, or what changed since the last Dump.
 	Dump(all bool, fn func(key string, value []byte, deleted bool) error) error
+	// Reset forgets the state, so that a dump can be put back.
+	Reset()
 	// Load puts one key of a dump back, before the first Apply.
 	Load(key string, value []byte)
 	// CAS gives the fold the content-addressed store, read by hash only.

@@ -68,6 +68,7 @@ type Kernel struct {
 
 	torn     []pendingNote // that bytes are gone, until the first look says more
 	tornAt   time.Time
+	rebase   bool            // lines that were folded are gone: a replay needs the state
 	known    []journal.Entry // such notes that recovery met
 	paused   error           // the disk refuses: told once
 	retainAt time.Time       // when to look for archives that are too old

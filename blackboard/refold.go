@@ -22,6 +22,7 @@ type refolder struct {
 
 	pending []held // derived, its entry not seen yet
 	blind   bool   // the cause's bytes are gone: derived entries are taken as they stand
+	tainted bool   // lines are gone that were folded once: the state may be another than it was
 	in      intake // its buffers
 
 	// bad is told of an input entry whose bytes are missing or others; nil
@@ -46,6 +47,9 @@ var ErrDiverged = errors.New("the fold came to something else")
 func (r *refolder) entry(e *journal.Entry) error {
 	if e.Kind == journal.Derived {
 		return r.check(e)
+	}
+	if len(r.pending) > 0 && r.tainted {
+		r.drop()
 	}
 	if len(r.pending) > 0 {
 		p := r.pending[0]
@@ -89,7 +93,7 @@ func (r *refolder) input(e *journal.Entry) error {
 		return fmt.Errorf("refolding entry %d: no configuration is in force: the journal's config entry is missing", e.Seq)
 	}
 	if err := r.load(e); err != nil {
-		r.blind = true
+		r.blind, r.tainted = true, true
 		return r.bad(e, err)
 	}
 	return r.apply(e, &r.in.batch)
@@ -176,14 +180,41 @@ func (r *refolder) check(e *journal.Entry) error {
 	if r.blind {
 		return r.derived(e, nil)
 	}
+	if r.tainted && !r.expected(e) {
+		r.drop()
+		r.blind = true
+		return r.derived(e, nil)
+	}
 	if len(r.pending) == 0 {
 		return fmt.Errorf("refolding entry %d: the fold derives nothing here: %w", e.Seq, ErrDiverged)
 	}
-	p := r.pending[0]
-	r.pending = r.pending[1:]
-	if p.Lane != e.Lane || p.Segment != e.Segment || p.From != e.From || p.From+int64(len(p.Bytes)) != e.To || p.root != e.Root || p.cause != e.Cause {
+	if !r.expected(e) {
+		p := r.pending[0]
 		return fmt.Errorf("refolding entry %d: lane %s@%d:%d to %d with root %s was derived, the fold made %s@%d:%d to %d with root %s: %w",
 			e.Seq, e.Lane, e.Segment, e.From, e.To, e.Root, p.Lane, p.Segment, p.From, p.From+int64(len(p.Bytes)), p.root, ErrDiverged)
 	}
+	p := r.pending[0]
+	r.pending = r.pending[1:]
 	return r.derived(e, p.Bytes)
+}
+
+// expected says whether a derived entry is the next one that the fold made.
+func (r *refolder) expected(e *journal.Entry) bool {
+	if len(r.pending) == 0 {
+		return false
+	}
+	p := &r.pending[0]
+	return p.Lane == e.Lane && p.Segment == e.Segment && p.From == e.From && p.From+int64(len(p.Bytes)) == e.To && p.root == e.Root && p.cause == e.Cause
+}
+
+// drop forgets what a tainted fold made and the journal does not know.
+func (r *refolder) drop() {
+	done := map[string]bool{}
+	for i := range r.pending {
+		if p := &r.pending[i]; !done[p.Lane] {
+			done[p.Lane] = true
+			r.fold.SetHead(p.Lane, p.Segment, p.From)
+		}
+	}
+	r.pending = nil
 }

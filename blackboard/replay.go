@@ -171,6 +171,10 @@ func (p *replayer) entry(e *journal.Entry) error {
 		if p.refold.config == nil {
 			return nil
 		}
+	case journal.State:
+		if p.refold.tainted {
+			return p.afresh(e)
+		}
 	case journal.Input:
 		p.out.Inputs += e.Lines
 	}
@@ -185,6 +189,17 @@ func (p *replayer) entry(e *journal.Entry) error {
 		return journal.Stop
 	}
 	return nil
+}
+
+// afresh goes on with the state that was kept after lines had been destroyed:
+// without them the fold cannot come to it by itself.
+func (p *replayer) afresh(e *journal.Entry) error {
+	p.opt.Fold.Reset()
+	h, err := p.load(e.SHA256)
+	if err == nil && h.Fold == p.opt.Fold.Version() {
+		p.refold.tainted, p.refold.pending = false, nil
+	}
+	return err
 }
 
 // older checks by root what another fold version made, up to the state that
@@ -237,6 +252,10 @@ func (p *replayer) derived(e *journal.Entry, b []byte) error {
 		return p.byRoot(e)
 	}
 	same, err := p.refold.content.equal(e.Lane, e.Segment, e.From, b)
+	if (err != nil || !same) && p.noted(e) {
+		p.out.Destroyed = append(p.out.Destroyed, fmt.Sprintf("%s@%d:%d-%d", e.Lane, e.Segment, e.From, e.To))
+		return nil
+	}
 	if err != nil {
 		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
 	}

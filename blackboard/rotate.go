@@ -171,6 +171,12 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 	if err := k.destroyedRest(ctx); err != nil {
 		return did, err
 	}
+	if k.rebase {
+		did, k.rebase = true, false
+		if err := k.base(ctx); err != nil {
+			return did, err
+		}
+	}
 	now := k.opt.Clock.Now()
 	if !k.tails.scan.IsZero() && !now.Before(k.tails.scan) {
 		k.tails.scan = time.Time{}

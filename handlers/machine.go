@@ -115,6 +115,8 @@ func (m *Machine) fact() {
 	switch {
 	case e.Kind == journal.Owner:
 		m.state.put(ownerKey+e.Lane, strconv.FormatUint(uint64(e.UID), 10))
+	case e.Kind == journal.Cut:
+		m.state.put(epochKey, strconv.FormatUint(e.PowerEpoch, 10))
 	case (e.Kind == journal.Rotate || e.Kind == journal.Note) && e.Next != 0:
 		m.SetHead(e.Lane, e.Next, 0)
 	}
@@ -132,6 +134,12 @@ func (m *Machine) fact() {
 // Dump writes the state: all of it, or what changed since the last dump.
 func (m *Machine) Dump(all bool, fn func(key string, value []byte, deleted bool) error) error {
 	return m.state.dump(all, fn)
+}
+
+// Reset forgets the state, so that a dump can be put back.
+func (m *Machine) Reset() {
+	m.state, m.touched = newStore(), nil
+	clear(m.outs)
 }
 
 // Load puts one key of a dump back, before the first entry.

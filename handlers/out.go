@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stigmergy/blackboard"
@@ -12,6 +13,9 @@ import (
 
 // headKey is where the store keeps an owned lane's head.
 const headKey = "k/head/"
+
+// epochKey is where the store keeps how often power was lost.
+const epochKey = "k/power_epoch"
 
 // outLane is what is being derived for one owned lane.
 type outLane struct {
@@ -56,7 +60,9 @@ func (m *Machine) out(lane string) *outLane {
 	return o
 }
 
-// Head is where the next byte of an owned lane goes.
+// Head is where the next byte of an owned lane goes. A lane without a byte
+// begins in segment 1; after power was lost, behind whatever segment the lane
+// may have had that nobody remembers.
 func (m *Machine) Head(lane string) (segment uint64, offset int64) {
 	if o := m.outs[lane]; o != nil {
 		return o.segment, o.next()
@@ -64,7 +70,9 @@ func (m *Machine) Head(lane string) (segment uint64, offset int64) {
 	if v, ok := m.state.get(headKey + lane); ok {
 		return parseHead(v)
 	}
-	return 1, 0
+	v, _ := m.state.get(epochKey)
+	epoch, _ := strconv.ParseUint(v, 10, 64) // none is 0
+	return epoch + 1, 0
 }
 
 func parseHead(v string) (segment uint64, offset int64) {
