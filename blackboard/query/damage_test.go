@@ -92,6 +92,46 @@ func TestDamagedIndexesChangeNoAnswer(t *testing.T) {
 	})
 }
 
+// What the catalog says of an index is believed until the archive is opened.
+// Where the index turns out to be gone, the quarantine decides about each line.
+func TestRefusedLinesStayRefusedWhenTheirIndexIsGone(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer func() { b.journal.Close() }()
+	b.write("ci", `{"type":"build.done","data":{"plan_id":"short"`+"\n"+`{"type":"build.done"}`+"\n")
+	b.take("ci", 2)
+	b.rotate("ci")
+	b.pack("ci", 1, archive.WriteOptions{})
+	c, err := archive.OpenCatalog(b.l, archive.NewDecoder())
+	if err == nil {
+		err = c.Save(new(durable.Disk))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := archivesOf(t, b)[0]
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[dataBytes(t, path)] ^= 1
+	if err := errors.Join(os.WriteFile(path, raw, 0o644), os.Chtimes(path, fi.ModTime(), fi.ModTime())); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(b.l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	got, _, res := collect(t, e, Request{})
+	if len(got) != 1 || !strings.HasSuffix(got[0], `{"type":"build.done"}`) || len(res.Damaged)+len(res.Holes) > 0 {
+		t.Fatalf("%q %+v", got, res)
+	}
+}
+
 // hurtIndex cuts, flips or leaves an archive's index; the file's size and time
 // stay where they can.
 func hurtIndex(t testing.TB, rt *rapid.T, path string) {

@@ -208,7 +208,8 @@ func (p *pieces) verdict(seq uint64, off int64, line []byte, h *hit) bool {
 		return r.checkLine(p.w, p.seg.key.lane, line, h)
 	}
 	if !p.asked {
-		p.asked, p.refused = true, r.refusals(p.seg.key.lane, false)[p.seg.key.segment]
+		// An index that was believed until it was read answers for nothing.
+		p.asked, p.refused = true, r.refusals(p.seg.key.lane, r.indexed[p.seg.key])[p.seg.key.segment]
 	}
 	if len(p.refused) == 0 {
 		return true
