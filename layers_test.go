@@ -20,6 +20,7 @@ import (
 const floors = `
 contracts/merkle     : -
 contracts/schema     : -
+contracts/plan       : contracts contracts/schema contracts/jcs
 contracts            : contracts/merkle contracts/schema
 blackboard/layout    : contracts
 blackboard/settings  : contracts blackboard/layout

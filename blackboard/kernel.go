@@ -79,6 +79,7 @@ type Kernel struct {
 	wakeMu   sync.Mutex
 	wakeFn   context.CancelFunc
 	now      atomic.Int64 // seq of the next entry, for other goroutines
+	inForce  atomic.Pointer[Config]
 	stats    Stats
 }
 
@@ -96,6 +97,19 @@ func (k *Kernel) Stats() *Stats { return &k.stats }
 
 // Config is what is in force.
 func (k *Kernel) Config() *Config { return k.config }
+
+// InForce is Config for other goroutines: workers ask it.
+func (k *Kernel) InForce() *Config { return k.inForce.Load() }
+
+// Durable waits until every entry below seq is on disk, with the bytes that it
+// is about. It may be called from any goroutine.
+func (k *Kernel) Durable(ctx context.Context, seq uint64) error { return k.sync.wait(ctx, seq) }
+
+// put makes a configuration the one that lines are checked by.
+func (k *Kernel) put(c *Config, text []byte) {
+	k.config, k.ctext = c, text
+	k.inForce.Store(c)
+}
 
 // Faults are what was wrong with the board's contracts at the start.
 func (k *Kernel) Faults() []Fault { return k.faults }

@@ -62,7 +62,7 @@ func (k *Kernel) configure() error {
 		}
 		return &SettingError{errors.Join(errs...)}
 	}
-	k.config, k.ctext = c, text
+	k.put(c, text)
 	return nil
 }
 

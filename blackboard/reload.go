@@ -24,7 +24,7 @@ func (k *Kernel) reload(ctx context.Context) error {
 		k.config.Settings = c.Settings // what the fold does not depend on
 		return nil
 	}
-	k.config, k.ctext = c, text
+	k.put(c, text)
 	if !k.opened { // before the run's first entry it is journaled with that
 		return nil
 	}

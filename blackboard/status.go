@@ -71,7 +71,7 @@ func (k *Kernel) Waiting() bool {
 		return true
 	}
 	for _, j := range k.work.jobs {
-		if j.running && k.work.busy || j.tries < patience && !j.foreign {
+		if j.running && k.work.busy || j.tries < patience && !j.nobodys && !j.lasts() {
 			return true
 		}
 	}

@@ -24,16 +24,18 @@ type syncer struct {
 	interval time.Duration
 	file     *os.File // durable
 
-	mu     sync.Mutex
-	dirty  map[string]bool // paths
-	seq    uint64          // committed: entries below it are written
-	synced uint64          // entries below it are on disk
-	stale  bool            // what an earlier run wrote may not be on disk
-	failed error           // for ever: a failed fsync says nothing of what stands
-	cond   *sync.Cond
-	wake   chan struct{}
-	quit   chan struct{}
-	done   chan struct{}
+	mu      sync.Mutex
+	dirty   map[string]bool // paths
+	seq     uint64          // committed: entries below it are written
+	synced  uint64          // entries below it are on disk
+	stale   bool            // what an earlier run wrote may not be on disk
+	waiters int             // somebody waits: the interval is for nobody's sake
+	failed  error           // for ever: a failed fsync says nothing of what stands
+	cond    *sync.Cond
+	wake    chan struct{}
+	urgent  chan struct{}
+	quit    chan struct{}
+	done    chan struct{}
 }
 
 // maxFiles is how many files are synced one by one; more take one syncfs.
@@ -43,7 +45,7 @@ const maxFiles = 64
 // what is known to be on disk.
 func newSyncer(l layout.Layout, disk *durable.Disk, interval time.Duration, next, durable uint64) *syncer {
 	s := &syncer{layout: l, disk: disk, interval: interval, dirty: map[string]bool{}, seq: next, synced: durable, stale: durable < next,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	s.cond = sync.NewCond(&s.mu)
 	go s.loop()
 	return s
@@ -73,14 +75,27 @@ func (s *syncer) loop() {
 			return
 		case <-s.wake:
 		}
-		timer.Reset(s.interval)
+		timer.Reset(s.pause())
 		select {
 		case <-s.quit:
 			return
+		case <-s.urgent:
+			timer.Stop()
 		case <-timer.C:
 		}
 		_ = s.flush() // kept in failed
 	}
+}
+
+// pause is how long changes are gathered before they are synced: not at all
+// while somebody waits for them.
+func (s *syncer) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiters > 0 {
+		return 0
+	}
+	return s.interval
 }
 
 // flush syncs what is dirty now.
@@ -169,12 +184,19 @@ func (s *syncer) wait(ctx context.Context, seq uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case s.wake <- struct{}{}: // what an earlier run wrote waits for nobody's mark
-	default:
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.synced >= seq || s.failed != nil {
+		return s.failed
+	}
+	s.waiters++
+	defer func() { s.waiters-- }()
+	for _, ch := range []chan struct{}{s.wake, s.urgent} { // what an earlier run wrote waits for nobody's mark
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
 	stop := context.AfterFunc(ctx, s.cond.Broadcast)
 	defer stop()
 	for s.synced < seq && s.failed == nil && ctx.Err() == nil {

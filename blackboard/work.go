@@ -23,16 +23,6 @@ import (
 // archiveLane is where the worker of segments reports.
 const archiveLane = "workers/archive"
 
-// Worker does effects of a kind that the kernel itself does not know. It runs
-// beside the kernel and hands its result in as lines of its worker lane.
-type Worker interface {
-	// Kinds are the kinds of effects it does.
-	Kinds() []string
-	// Do does one effect; report appends a line to a worker lane. It returns
-	// when the effect is done or the context ends.
-	Do(ctx context.Context, e Effect, report func(lane string, line []byte) error) error
-}
-
 // workers do the outstanding effects. A job that fails is tried again; one
 // that was under way in a crash is started again at the next start.
 type workers struct {
@@ -53,7 +43,9 @@ type job struct {
 	Effect
 	seg     segmentJob
 	running bool
-	foreign bool // a worker of another room does it
+	worker  Worker             // of another room, if one does it
+	cancel  context.CancelFunc // ends what that worker does
+	nobodys bool               // no worker knows its kind
 	tries   int
 	next    time.Time // not before
 }
@@ -103,6 +95,9 @@ func (w *workers) ended(keys []string) {
 			continue
 		}
 		delete(w.jobs, strings.Clone(key))
+		if j.cancel != nil {
+			j.cancel()
+		}
 		if j.Kind == "archive.archived" {
 			w.archived(j.seg)
 		}
@@ -209,37 +204,6 @@ func (w *workers) begin(ctx context.Context, j *job) error {
 		w.lend(j)
 	}
 	return nil
-}
-
-// lend gives an effect to the worker that knows its kind.
-func (w *workers) lend(j *job) {
-	j.running, j.foreign = true, true
-	for _, other := range w.k.opt.Workers {
-		for _, kind := range other.Kinds() {
-			if kind == j.Kind {
-				w.wg.Add(1)
-				go w.work(other, j, uint64(w.k.now.Load()))
-				return
-			}
-		}
-	}
-	w.k.log.Error("nobody does effects of this kind", "key", j.Key, "kind", j.Kind)
-}
-
-// work lets a worker do an effect once its cause cannot be lost any more.
-func (w *workers) work(other Worker, j *job, seq uint64) {
-	defer w.wg.Done()
-	err := w.k.sync.wait(w.ctx, seq)
-	if err == nil {
-		err = other.Do(w.ctx, j.Effect, func(lane string, line []byte) error {
-			return w.k.Do(w.ctx, func() error {
-				return w.k.insist(w.ctx, func() error { return w.k.AppendWorker(lane, line) })
-			})
-		})
-	}
-	if err != nil && w.ctx.Err() == nil {
-		w.post(func(context.Context) error { w.later(j, err); return nil })
-	}
 }
 
 // later tries a job again, after longer and longer pauses.

@@ -77,7 +77,7 @@ func (a *app) daemon(l layout.Layout, flags map[string]string, once bool) (*daem
 		return nil, err
 	}
 	a.drains.Store(true)
-	d, err := daemon.New(daemon.Config{Layout: l, Fold: fold, Fresh: all.New, Flags: flags, Environ: a.environ, Stderr: a.err, Version: buildVersion(), Once: once})
+	d, err := daemon.New(daemon.Config{Layout: l, Fold: fold, Fresh: all.New, Flags: flags, Environ: a.environ, Stderr: a.err, Version: buildVersion(), Once: once, Workers: workers})
 	return d, daemonFault(err)
 }
 

@@ -34,7 +34,26 @@ type Config struct {
 	Version string
 	Once    bool
 	Clock   blackboard.Clock // nil: the machine's
+	// Workers makes those who do the effects of handlers; nil: nobody does.
+	Workers func(*World) ([]blackboard.Worker, error)
 }
+
+// World is what workers are given.
+type World struct {
+	Layout  layout.Layout
+	Disk    *durable.Disk
+	Log     *slog.Logger
+	Environ []string
+	Version string
+	kernel  *blackboard.Kernel
+}
+
+// Kernel is the board's. It may be asked for from the first effect on, and only
+// for what any goroutine may call.
+func (w *World) Kernel() *blackboard.Kernel { return w.kernel }
+
+// CAS is the board's content-addressed store.
+func (w *World) CAS() durable.CAS { return durable.CAS{Layout: w.Layout, Disk: w.Disk} }
 
 // Daemon is one board's, from New to Run's end.
 type Daemon struct {
@@ -68,14 +87,23 @@ func New(cfg Config) (d *Daemon, err error) {
 	d.file = newLogFile(cfg.Layout)
 	d.log = newLogger(d.file, cfg.Stderr)
 	d.fold = cfg.Fold
+	world := &World{Layout: cfg.Layout, Disk: d.disk, Log: d.log, Environ: cfg.Environ, Version: cfg.Version}
+	var workers []blackboard.Worker
+	if cfg.Workers != nil {
+		if workers, err = cfg.Workers(world); err != nil {
+			return nil, errors.Join(err, d.file.Close(), d.lock.Release())
+		}
+	}
 	d.kernel, err = blackboard.Open(blackboard.Options{
 		Layout: cfg.Layout, Fold: d.fold, Clock: cfg.Clock, Disk: d.disk, Log: d.log, Version: cfg.Version, Once: cfg.Once,
 		Fresh:   d.fresh(),
+		Workers: workers,
 		Sources: blackboard.Sources{Environ: cfg.Environ, Flags: cfg.Flags, UID: uint32(os.Geteuid())},
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.file.Close(), d.lock.Release())
 	}
+	world.kernel = d.kernel
 	return d, nil
 }
 
