@@ -21,6 +21,7 @@ const floors = `
 contracts/merkle     : -
 contracts/schema     : -
 contracts/plan       : contracts contracts/schema contracts/jcs
+contracts/jcs        : contracts
 contracts            : contracts/merkle contracts/schema
 blackboard/layout    : contracts
 blackboard/settings  : contracts blackboard/layout
