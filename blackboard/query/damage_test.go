@@ -89,7 +89,21 @@ func TestDamagedIndexesChangeNoAnswer(t *testing.T) {
 			req, where, re := drawRequest(rt, all)
 			checkAnswer(rt, e, req, naiveAnswer(all, &req, where, re, place{}))
 		}
+		if len(all) > 0 {
+			checkShown(rt, e, &all[rapid.IntRange(0, len(all)-1).Draw(rt, "shown")])
+		}
 	})
+}
+
+// checkShown finds an event by its position, as show and cursors do.
+func checkShown(t *rapid.T, e *Engine, ev *naiveEvent) {
+	s, _, err := e.Show(context.Background(), ev.pos)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.Line) != ev.line || s.Seq != ev.seq || s.LineNo != ev.lineNo || s.Pending != ev.pending {
+		t.Fatalf("%s shows as %d %d %v %s", ev.pos, s.Seq, s.LineNo, s.Pending, s.Line)
+	}
 }
 
 // What the catalog says of an index is believed until the archive is opened.

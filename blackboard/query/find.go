@@ -68,8 +68,11 @@ func (r *run) findArchived(k segKey, off int64) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
+	if !rd.Indexed() {
+		return found{}, fmt.Errorf("looking into %s: its index cannot be used: %w", path, rd.Damage())
+	}
 	i := rd.FrameAt(off)
-	if i < 0 || !rd.Indexed() {
+	if i < 0 {
 		return found{}, fmt.Errorf("looking for %s: the segment has %d bytes: %w", contracts.Position{Lane: k.lane, Segment: k.segment, Offset: off}, rd.Summary().RawBytes, ErrNoEvent)
 	}
 	c, err := rd.DecodeLines(i, nil)
