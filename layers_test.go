@@ -23,6 +23,7 @@ contracts/schema     : -
 contracts/plan       : contracts contracts/schema contracts/jcs
 contracts/jcs        : contracts
 contracts            : contracts/merkle contracts/schema
+contracts/seal       : contracts contracts/merkle
 blackboard/layout    : contracts
 blackboard/settings  : contracts blackboard/layout
 blackboard/durable   : contracts blackboard/layout
@@ -61,7 +62,7 @@ golang.org/x/text                   : contracts/schema
 github.com/itchyny/gojq             : blackboard/query/jq.go
 gopkg.in/natefinch/lumberjack.v2    : daemon/log.go
 golang.org/x/sys/unix               : blackboard blackboard/durable blackboard/lanes blackboard/layout daemon cli scripts/crash
-golang.org/x/mod                    : test
+golang.org/x/mod                    : contracts/merkle contracts/seal
 github.com/rogpeppe/go-internal     : test
 go.uber.org/goleak                  : test
 pgregory.net/rapid                  : test handlers/foldtest
