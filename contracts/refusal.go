@@ -35,6 +35,10 @@ type FieldError struct {
 	Expected string `json:"expected"`
 	Got      string `json:"got"`
 	Hint     string `json:"hint,omitempty"`
+	// Line and Column count from 1, in a document of several lines (a plan);
+	// columns count characters. 0: there is none.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
 }
 
 // Refusal is why a line is no event. Topic is the line's topic where it could

@@ -99,6 +99,9 @@ func (o *Object) Errors(k string, errs []contracts.FieldError) *Object {
 		o.b = append(o.b, `{"pointer":`...)
 		o.b = contracts.AppendString(o.b, e.Pointer)
 		o.Str("keyword", e.Keyword).Str("expected", e.Expected).Str("got", e.Got).OptStr("hint", e.Hint)
+		if e.Line > 0 {
+			o.Int("line", int64(e.Line)).Int("column", int64(e.Column))
+		}
 		o.b = append(o.b, '}')
 	}
 	o.b = append(o.b, ']')

@@ -31,7 +31,7 @@ type Stage struct {
 // spec in it. Placeholders of a shard ({input}, {inputs}, {plan_id},
 // {stage_id}, {cas_id}, {index}, {item}) are still in argv.
 type Job struct {
-	Argv  []string          `json:"argv"`
+	Argv  []string          `json:"argv"`            // empty: only executors that know the kind run it
 	Stdin bool              `json:"stdin,omitempty"` // the inputs are standard input
 	Env   map[string]string `json:"env,omitempty"`   // declared; all else is scrubbed
 }
@@ -60,9 +60,9 @@ type Shard struct {
 // Input is one input of a shard: a file or a part of one, an item, or the
 // output of another shard. Keys that are not used are absent.
 type Input struct {
-	Name   string `json:"name,omitempty"` // path below root, slashes
-	SHA256 string `json:"sha256,omitempty"`
-	From   *int64 `json:"from,omitempty"` // bytes; absent: the whole file
+	Name   string `json:"name,omitempty"`   // path below root, slashes
+	SHA256 string `json:"sha256,omitempty"` // of the file's bytes; of a part, of the part's bytes alone
+	From   *int64 `json:"from,omitempty"`   // bytes: from From up to but not including To; absent: the whole file
 	To     *int64 `json:"to,omitempty"`
 	Item   *Item  `json:"item,omitempty"`
 	Shard  string `json:"shard,omitempty"` // full SHA-256 of the other shard's description
