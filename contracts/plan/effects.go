@@ -14,14 +14,10 @@ const (
 	LanePlan = "workers/plan"
 	LaneExec = "workers/exec"
 
-	// Builtin is the executor that the daemon itself is; Cache the one that
-	// answers from the CAS.
-	Builtin = "builtin"
-	Cache   = "cache"
+	// ExecutorBuiltin is the daemon itself; ExecutorCache answers from the CAS.
+	ExecutorBuiltin = "builtin"
+	ExecutorCache   = "cache"
 )
-
-// MaxShards is how many shards a plan may have.
-const MaxShards = 1_000_000
 
 // Resolve asks for a submitted plan to be parsed, checked, expanded and hashed.
 // The answer names the manifest, or has every fault of the plan.
@@ -29,15 +25,6 @@ type Resolve struct {
 	PlanID string  `json:"plan_id"`
 	Plan   RawJSON `json:"plan"`  // the document: an object, or its YAML or JSON as a string
 	Kinds  []Kind  `json:"kinds"` // registered on this board, by name; built-in ones are not among them
-}
-
-// Kind is a registered job kind, as blueprint.events has it.
-type Kind struct {
-	Kind       string   `json:"kind"`
-	Command    []string `json:"command,omitempty"`     // argv
-	SpecSchema RawJSON  `json:"spec_schema,omitempty"` // JSON Schema of a stage's spec
-	TimeoutMS  int64    `json:"timeout_ms,omitempty"`
-	Idempotent *bool    `json:"idempotent,omitempty"`
 }
 
 // Cached asks which outputs still stand in the CAS. The answer's cached is an
