@@ -24,6 +24,7 @@ contracts/plan       : contracts contracts/schema contracts/jcs
 contracts/jcs        : contracts
 contracts            : contracts/merkle contracts/schema
 contracts/seal       : contracts contracts/merkle
+contracts/certify    : contracts contracts/merkle contracts/plan
 blackboard/layout    : contracts
 blackboard/settings  : contracts blackboard/layout
 blackboard/durable   : contracts blackboard/layout
