@@ -38,6 +38,7 @@ handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal 
 handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/all         : handlers handlers/*
+plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
 cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon
 .                    : cli
@@ -62,8 +63,8 @@ github.com/santhosh-tekuri/jsonschema : contracts/schema
 golang.org/x/text                   : contracts/schema
 github.com/itchyny/gojq             : blackboard/query/jq.go
 gopkg.in/natefinch/lumberjack.v2    : daemon/log.go
-golang.org/x/sys/unix               : blackboard blackboard/durable blackboard/lanes blackboard/layout daemon cli scripts/crash
 golang.org/x/mod                    : contracts/merkle contracts/seal
+golang.org/x/sys/unix               : blackboard blackboard/durable blackboard/lanes blackboard/layout plans/exec daemon cli scripts/crash
 github.com/rogpeppe/go-internal     : test
 go.uber.org/goleak                  : test
 pgregory.net/rapid                  : test handlers/foldtest
@@ -91,7 +92,7 @@ func (s *source) at(n ast.Node) string {
 // prints, logs or ends the process.
 func (s *source) floor() bool {
 	top, _, _ := strings.Cut(s.dir, "/")
-	return !s.test && (top == "contracts" || top == "blackboard" || top == "handlers")
+	return !s.test && (top == "contracts" || top == "blackboard" || top == "handlers" || top == "plans")
 }
 
 func sources(t *testing.T) []*source {
