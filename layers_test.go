@@ -22,6 +22,7 @@ contracts/merkle     : -
 contracts/schema     : -
 contracts/plan       : contracts contracts/schema contracts/jcs
 contracts/jcs        : contracts
+contracts/exemplar   : contracts contracts/jcs
 contracts            : contracts/merkle contracts/schema
 contracts/seal       : contracts contracts/merkle
 contracts/certify    : contracts contracts/merkle contracts/plan
@@ -39,6 +40,7 @@ handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/all         : handlers handlers/*
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
+exemplars            : contracts contracts/jcs contracts/exemplar
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
 cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon
 .                    : cli
@@ -68,6 +70,7 @@ golang.org/x/sys/unix               : blackboard blackboard/durable blackboard/l
 github.com/rogpeppe/go-internal     : test
 go.uber.org/goleak                  : test
 pgregory.net/rapid                  : test handlers/foldtest
+modernc.org/sqlite                  : exemplars
 os/exec                             : daemon cli scripts/oracle scripts/crash scripts/bench/tail test
 net/http                            : daemon cli test
 unsafe                              : -
