@@ -60,7 +60,7 @@ github.com/tidwall/gjson            : contracts/json.go
 github.com/tidwall/sjson            : contracts/json.go
 github.com/tidwall/btree            : handlers/state.go
 github.com/alecthomas/kong          : cli
-github.com/goccy/go-yaml            : blackboard/settings/yaml.go
+github.com/goccy/go-yaml            : blackboard/settings/yaml.go contracts/plan/yaml.go
 github.com/santhosh-tekuri/jsonschema : contracts/schema
 golang.org/x/text                   : contracts/schema
 github.com/itchyny/gojq             : blackboard/query/jq.go

@@ -3,9 +3,12 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"stigmergy/contracts"
 )
 
 // quoted is a text as faults show it: clipped, in quotes, printable.
@@ -99,4 +102,39 @@ func didYouMean(s string, words []string) string {
 		return "did you mean " + w + "?"
 	}
 	return ""
+}
+
+func contains(words []string, w string) bool { return slices.Contains(words, w) }
+
+// join lists words: a, b and c.
+func join(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}
+
+// maxExact is the largest whole number up to which JSON's doubles hold every one.
+const maxExact = 1 << 53
+
+// whole is a number without a fraction that doubles hold exactly, as 1000 and
+// 1e3 are.
+func whole(n *node) (int64, bool) {
+	if n.kind != contracts.Number {
+		return 0, false
+	}
+	if i, err := strconv.ParseInt(n.text, 10, 64); err == nil {
+		return i, i >= -maxExact && i <= maxExact
+	}
+	f, err := strconv.ParseFloat(n.text, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > maxExact {
+		return 0, false
+	}
+	return int64(f), true
 }
