@@ -41,8 +41,9 @@ handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/all         : handlers handlers/*
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
+plans                : contracts contracts/plan contracts/jcs blackboard
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon
+cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan
 .                    : cli
 scripts/agents/writer: -
 scripts/oracle       : -

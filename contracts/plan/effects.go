@@ -80,18 +80,6 @@ type Resolved struct {
 	Kept           []Fault `json:"kept,omitempty"`  // of a split: shards that stay as they are; pointer is the cas_id
 }
 
-// Fault is one thing wrong with a plan: what a FieldError says, and where in
-// the document, counted from 1; 0 where no place is known.
-type Fault struct {
-	Pointer  string `json:"pointer"`
-	Keyword  string `json:"keyword"`
-	Expected string `json:"expected"`
-	Got      string `json:"got"`
-	Hint     string `json:"hint,omitempty"`
-	Line     int    `json:"line,omitempty"`
-	Column   int    `json:"column,omitempty"`
-}
-
 // ExecRun has one shard run by the built-in executor. What it is made of stands
 // in the manifest (the stage's job) and the chunk (the shard's inputs).
 type ExecRun struct {

@@ -184,3 +184,18 @@ func (r *reader) placeholder(s *Draft, a argv, name string) {
 func plainName(s string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
 }
+
+// Ambiguous is the fault of {input} in a stage whose shard turned out to have
+// n inputs.
+func (s *Draft) Ambiguous(n int) (Fault, bool) {
+	for _, a := range s.argvs {
+		if strings.Contains(a.text, "{input}") {
+			f := Fault{Pointer: a.at, Keyword: "placeholder", Expected: "{inputs}: the shard has more than one", Got: quoted(a.text), Hint: fmt.Sprintf("the glob finds %d files", n)}
+			if a.n != nil {
+				f.Line, f.Column = a.n.line, a.n.column
+			}
+			return f, true
+		}
+	}
+	return Fault{}, false
+}

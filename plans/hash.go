@@ -1,0 +1,244 @@
+package plans
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"stigmergy/contracts/plan"
+)
+
+// block is how much of a file is read at a time.
+const block = 256 << 10
+
+// part is a stretch of a file, and the SHA-256 of its bytes.
+type part struct {
+	from, to int64
+	sum      [sha256.Size]byte
+}
+
+// errChanged says that a file was another one after reading it.
+var errChanged = errors.New("it changes while it is read")
+
+// tries is how often a file that changes is read again.
+const tries = 3
+
+// steady calls fn with a file that is the same before and after: what was read
+// of one that changes is of no time.
+func (w *world) steady(name string, fn func(f *os.File, size int64) error) error {
+	for try := 1; ; try++ {
+		err := w.once(name, fn)
+		if !errors.Is(err, errChanged) {
+			return err
+		}
+		if try == tries {
+			return &trouble{name, "a file that stays as it is while it is read", "one that changes", "submit the plan when nobody writes to it, or name a copy"}
+		}
+	}
+}
+
+func (w *world) once(name string, fn func(f *os.File, size int64) error) error {
+	f, before, err := w.open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := fn(f, before.Size()); err != nil {
+		var t *trouble
+		if errors.Is(err, errChanged) || errors.As(err, &t) || errors.Is(err, context.Canceled) {
+			return err
+		}
+		return w.trouble(name, err)
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return w.trouble(name, err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) || changeTime(after) != changeTime(before) {
+		return errChanged
+	}
+	return nil
+}
+
+func changeTime(fi fs.FileInfo) syscall.Timespec {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return st.Ctim
+	}
+	return syscall.Timespec{}
+}
+
+// sums hashes whole files, several at a time, and gives their SHA-256 in the
+// order of their names. Files that cannot be read are in the errors.
+func (w *world) sums(ctx context.Context, names []string) (sums [][sha256.Size]byte, errs []error) {
+	sums = make([][sha256.Size]byte, len(names))
+	errs = make([]error, len(names))
+	parallel(len(names), func(buf []byte, i int) {
+		errs[i] = w.steady(names[i], func(f *os.File, size int64) error {
+			h := sha256.New()
+			n, err := copyContext(ctx, h, f, buf)
+			if err == nil && n != size {
+				return errChanged
+			}
+			h.Sum(sums[i][:0])
+			return err
+		})
+	})
+	return sums, errs
+}
+
+// parallel calls fn for 0 to n-1 on as many goroutines as there are processors.
+func parallel(n int, fn func(buf []byte, i int)) {
+	jobs := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			buf := make([]byte, block)
+			for i := range jobs {
+				fn(buf, i)
+			}
+		})
+	}
+	for i := range n {
+		jobs <- i
+	}
+	close(jobs)
+	wg.Wait()
+}
+
+// cutter says where the parts of a file end.
+type cutter = func(f *os.File, size int64) ([]int64, error)
+
+// parts takes a file apart: cut says where, given the file and its size.
+func (w *world) parts(ctx context.Context, name string, cut func(f *os.File, size int64) ([]int64, error)) (parts []part, err error) {
+	err = w.steady(name, func(f *os.File, size int64) error {
+		ends, err := cut(f, size)
+		if err != nil {
+			return err
+		}
+		parts = make([]part, len(ends))
+		errs := make([]error, len(ends))
+		parallel(len(ends), func(buf []byte, i int) {
+			p := &parts[i]
+			if p.to = ends[i]; i > 0 {
+				p.from = ends[i-1]
+			}
+			h := sha256.New()
+			n, err := copyContext(ctx, h, io.NewSectionReader(f, p.from, p.to-p.from), buf)
+			if err == nil && n != p.to-p.from {
+				err = errChanged
+			}
+			h.Sum(p.sum[:0])
+			errs[i] = err
+		})
+		return errors.Join(errs...)
+	})
+	return parts, err
+}
+
+// cutLines ends a part after every per lines.
+func cutLines(ctx context.Context, per int64) func(f *os.File, size int64) ([]int64, error) {
+	return func(f *os.File, size int64) (ends []int64, err error) {
+		buf := make([]byte, block)
+		var lines int64
+		for at := int64(0); at < size; {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			n, err := f.ReadAt(buf[:min(block, size-at)], at)
+			if err != nil {
+				return nil, orChanged(err)
+			}
+			for rest, off := buf[:n], at; ; {
+				if count := int64(bytes.Count(rest, []byte{'\n'})); lines+count < per {
+					lines += count
+					break
+				}
+				for ; lines < per; lines++ {
+					next := bytes.IndexByte(rest, '\n') + 1
+					rest, off = rest[next:], off+int64(next)
+				}
+				lines, ends = 0, append(ends, off)
+				if len(ends) > plan.MaxShards {
+					return ends, nil
+				}
+			}
+			at += int64(n)
+		}
+		return last(ends, size), nil
+	}
+}
+
+// cutBytes ends a part at the last newline within per bytes, or, where a line
+// is longer than that, at its own.
+func cutBytes(ctx context.Context, per int64) func(f *os.File, size int64) ([]int64, error) {
+	return func(f *os.File, size int64) (ends []int64, err error) {
+		buf := make([]byte, block)
+		for at := int64(0); size-at > per && len(ends) <= plan.MaxShards; {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			end, err := newlineBefore(f, buf, at, at+per)
+			if err == nil && end < 0 {
+				end, err = newlineAfter(f, buf, at+per, size)
+			}
+			if err != nil {
+				return nil, orChanged(err)
+			}
+			ends, at = append(ends, end), end
+		}
+		return last(ends, size), nil
+	}
+}
+
+// last adds the end of the file.
+func last(ends []int64, size int64) []int64 {
+	if size > 0 && (len(ends) == 0 || ends[len(ends)-1] < size) {
+		ends = append(ends, size)
+	}
+	return ends
+}
+
+func orChanged(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errChanged
+	}
+	return err
+}
+
+// newlineBefore is where the last line that ends in [from, to) ends, or -1.
+func newlineBefore(f *os.File, buf []byte, from, to int64) (int64, error) {
+	for to > from {
+		start := max(from, to-int64(len(buf)))
+		b := buf[:to-start]
+		if _, err := f.ReadAt(b, start); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+			return start + int64(i) + 1, nil
+		}
+		to = start
+	}
+	return -1, nil
+}
+
+// newlineAfter is where the line ends that goes on at from: size at the latest.
+func newlineAfter(f *os.File, buf []byte, from, size int64) (int64, error) {
+	for from < size {
+		b := buf[:min(int64(len(buf)), size-from)]
+		if _, err := f.ReadAt(b, from); err != nil {
+			return 0, err
+		}
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			return from + int64(i) + 1, nil
+		}
+		from += int64(len(b))
+	}
+	return size, nil
+}

@@ -1,0 +1,241 @@
+package plans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"stigmergy/contracts"
+	"stigmergy/contracts/plan"
+)
+
+// Resolver resolves plans against the files below one root.
+type Resolver struct {
+	Root  string // absolute
+	Board string // the board's folder, which wildcards do not look into
+	// Put stores an object and gives its SHA-256; nil: nothing is stored, as in
+	// a dry run.
+	Put func([]byte) (string, error)
+}
+
+// Result is what came of a plan: a manifest, or faults.
+type Result struct {
+	Manifest *plan.Manifest // nil with faults
+	SHA256   string         // of the manifest's object
+	Faults   []plan.Fault   // all of them, in the order of the document
+}
+
+// Resolved is the result as the data of plan.resolved.
+func (r *Result) Resolved(planID string) plan.Resolved {
+	out := plan.Resolved{PlanID: planID, Faults: plan.CapFaults(r.Faults)}
+	if out.Faults == nil {
+		out.Faults = []plan.Fault{}
+	}
+	if m := r.Manifest; m != nil {
+		out.PlanSHA256, out.ManifestSHA256, out.Shards = m.PlanSHA256, r.SHA256, m.Shards
+	}
+	return out
+}
+
+// Text is the document in the payload of an effect or the data of a
+// hxo.plan.submit: an object as it stands, or the text of a string.
+func Text(document []byte) []byte {
+	if v := contracts.ValueOf(document); v.Kind == contracts.String {
+		return v.TextBytes()
+	}
+	return document
+}
+
+// Resolve reads, checks, expands and hashes a plan and stores its manifest.
+func (r *Resolver) Resolve(ctx context.Context, ask plan.Resolve) (*Result, error) {
+	p, faults := plan.Parse(Text(ask.Plan), ask.Kinds)
+	if p == nil {
+		return &Result{Faults: faults}, nil
+	}
+	w, err := openWorld(r.Root, r.Board)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	run := &resolution{Resolver: r, world: w, faults: faults, made: map[string]*shards{}}
+	if err := run.stages(ctx, p); err != nil {
+		return nil, err
+	}
+	if len(run.faults) > 0 {
+		return &Result{Faults: plan.SortFaults(run.faults)}, nil
+	}
+	return run.write(ctx, ask.PlanID, p)
+}
+
+// resolution is one plan's.
+type resolution struct {
+	*Resolver
+	world  *world
+	faults []plan.Fault
+	made   map[string]*shards // by stage_id
+	total  int
+}
+
+// stages makes the shards of all stages that can be made, those whose outputs
+// another one takes before it.
+func (r *resolution) stages(ctx context.Context, p *plan.Plan) error {
+	byID := map[string]*plan.Draft{}
+	for _, s := range p.Stages {
+		byID[s.ID] = s
+	}
+	for _, s := range p.Stages {
+		if err := r.stage(ctx, s, byID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *resolution) stage(ctx context.Context, s *plan.Draft, byID map[string]*plan.Draft) error {
+	if _, done := r.made[s.ID]; done || !s.Sound || s.ID == "" {
+		return nil
+	}
+	if of := byID[s.Partition.Of]; of != nil && s.Partition.Of != "" {
+		if err := r.stage(ctx, of, byID); err != nil {
+			return err
+		}
+	}
+	r.made[s.ID] = nil // with faults
+	made, err := r.partition(ctx, s)
+	if made == nil || err != nil {
+		return err
+	}
+	if r.total += made.n; r.total > plan.MaxShards {
+		r.fault(s, "/partition", "shards", fmt.Sprintf("a plan of at most %d shards", plan.MaxShards), fmt.Sprintf("%d up to this stage", r.total), "a larger per_shard, or several plans")
+		return nil
+	}
+	if len(s.Spec) == 0 {
+		return nil // a fault that is told already
+	}
+	err = made.describe(ctx, s.Kind, s.Spec)
+	var twins *clash
+	if errors.As(err, &twins) {
+		r.fault(s, "/partition", "clash", "shards whose descriptions differ in their SHA-256's first 16 digits", clip(twins.Error()), "change anything in the stage's spec")
+		return nil
+	}
+	r.made[s.ID] = made
+	return err
+}
+
+func (r *resolution) fault(s *plan.Draft, field, keyword, expected, got, hint string) {
+	r.faults = append(r.faults, s.Fault(field, keyword, expected, got, hint))
+}
+
+// troubled makes faults of files that cannot be read; any other error is ours.
+func (r *resolution) troubled(s *plan.Draft, field string, err error) error {
+	var t *trouble
+	if !errors.As(err, &t) {
+		return err
+	}
+	got := t.got
+	if t.path != "" {
+		got = fmt.Sprintf("%s: %s", quote(t.path), t.got)
+	}
+	r.fault(s, field, "input", t.expected, got, t.hint)
+	return nil
+}
+
+// partition makes a stage's shards; nil with a fault.
+func (r *resolution) partition(ctx context.Context, s *plan.Draft) (*shards, error) {
+	p := &s.Partition
+	switch p.By {
+	case plan.ByRange:
+		return ofRange(p), nil
+	case plan.ByItems:
+		return ofItems(p.Items, p.PerShard), nil
+	case plan.ByFiles:
+		return r.files(ctx, s)
+	case plan.ByOne:
+		if len(p.Globs) > 0 {
+			return r.files(ctx, s)
+		}
+		return &shards{n: 1, inputs: func(int) []plan.Input { return nil }}, nil
+	case plan.ByLines:
+		return r.cut(ctx, s, cutLines(ctx, p.PerShard))
+	case plan.ByBytes:
+		return r.cut(ctx, s, cutBytes(ctx, p.PerShard))
+	case plan.ByOutputs:
+		if of := r.made[p.Of]; of != nil {
+			return ofOutputs(of, p.PerShard), nil
+		}
+		return nil, nil // that stage has told its fault
+	}
+	r.fault(s, "/partition/by", "enum", "a partition that can be made here", p.By, "")
+	return nil, nil
+}
+
+// files are the partitions files and one.
+func (r *resolution) files(ctx context.Context, s *plan.Draft) (*shards, error) {
+	names, err := r.world.expand(s.Partition.Globs)
+	if err != nil {
+		return nil, r.troubled(s, "/partition/glob", err)
+	}
+	if len(names) == 0 {
+		r.fault(s, "/partition/glob", "shards", "at least one file", "none below "+r.Root, "try it: ls -d "+s.Partition.Globs[0])
+		return nil, nil
+	}
+	sums, errs := r.world.sums(ctx, names)
+	bad := false
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if bad = true; ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := r.troubled(s, "/partition/glob", err); err != nil {
+			return nil, err
+		}
+	}
+	if bad {
+		return nil, nil
+	}
+	if s.Partition.By == plan.ByOne {
+		one := ofFiles(names, sums, int64(len(names)))
+		if len(names) > 1 {
+			r.onlyOne(s, len(names))
+		}
+		return one, nil
+	}
+	return ofFiles(names, sums, s.Partition.PerShard), nil
+}
+
+// onlyOne tells of {input} in a shard that has several.
+func (r *resolution) onlyOne(s *plan.Draft, n int) {
+	if f, bad := s.Ambiguous(n); bad {
+		r.faults = append(r.faults, f)
+	}
+}
+
+// cut are the partitions lines and bytes.
+func (r *resolution) cut(ctx context.Context, s *plan.Draft, cut cutter) (*shards, error) {
+	name := s.Partition.Input
+	parts, err := r.world.parts(ctx, name, cut)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, r.troubled(s, "/partition/input", err)
+	case len(parts) == 0:
+		r.fault(s, "/partition/input", "shards", "a file that is not empty", quote(name)+" of 0 bytes", "a stage without shards does nothing")
+		return nil, nil
+	}
+	return ofParts(name, parts), nil
+}
+
+// DryRun resolves a plan and stores nothing: what is wrong with it, or what it
+// would be.
+func DryRun(ctx context.Context, root, board string, ask plan.Resolve) (*Result, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	r := Resolver{Root: abs, Board: board}
+	return r.Resolve(ctx, ask)
+}
