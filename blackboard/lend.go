@@ -64,6 +64,9 @@ func (w *workers) work(ctx context.Context, j *job, seq uint64) {
 	if err == nil {
 		err = j.worker.Do(ctx, j.Effect, func(lane string, line []byte) error {
 			return w.k.Do(w.ctx, func() error {
+				if err := ctx.Err(); err != nil {
+					return err // it is not wanted any more
+				}
 				return w.k.insist(w.ctx, func() error { return w.k.AppendWorker(lane, line) })
 			})
 		})

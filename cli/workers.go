@@ -6,6 +6,7 @@ import (
 	"stigmergy/blackboard"
 	"stigmergy/daemon"
 	"stigmergy/plans"
+	"stigmergy/plans/exec"
 )
 
 // workers are those who do the effects of the handlers, one line a room.
@@ -13,5 +14,17 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 	root := func() string { return w.Kernel().InForce().Settings.Root(w.Layout.Dir) }
 	return []blackboard.Worker{
 		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Now: time.Now},
+		executor(w),
 	}, nil
+}
+
+// executor is the daemon's own.
+func executor(w *daemon.World) blackboard.Worker {
+	e := exec.NewWorker(exec.Config{
+		CAS: w.CAS(), Environ: w.Environ,
+		Jobs: func() int { return w.Kernel().InForce().Settings.ExecutorJobs },
+		Beat: func() time.Duration { return w.Kernel().InForce().Settings.Beat() },
+	})
+	w.AtEnd(e.Close)
+	return e
 }

@@ -46,7 +46,11 @@ type World struct {
 	Environ []string
 	Version string
 	kernel  *blackboard.Kernel
+	ends    []func() error
 }
+
+// AtEnd has something done when the daemon ends and no worker works any more.
+func (w *World) AtEnd(fn func() error) { w.ends = append(w.ends, fn) }
 
 // Kernel is the board's. It may be asked for from the first effect on, and only
 // for what any goroutine may call.
@@ -64,6 +68,7 @@ type Daemon struct {
 	disk   *durable.Disk
 	fold   *handlers.Machine
 	kernel *blackboard.Kernel
+	world  *World
 	socket *socket
 	begun  time.Time
 	down   context.CancelFunc
@@ -87,10 +92,10 @@ func New(cfg Config) (d *Daemon, err error) {
 	d.file = newLogFile(cfg.Layout)
 	d.log = newLogger(d.file, cfg.Stderr)
 	d.fold = cfg.Fold
-	world := &World{Layout: cfg.Layout, Disk: d.disk, Log: d.log, Environ: cfg.Environ, Version: cfg.Version}
+	d.world = &World{Layout: cfg.Layout, Disk: d.disk, Log: d.log, Environ: cfg.Environ, Version: cfg.Version}
 	var workers []blackboard.Worker
 	if cfg.Workers != nil {
-		if workers, err = cfg.Workers(world); err != nil {
+		if workers, err = cfg.Workers(d.world); err != nil {
 			return nil, errors.Join(err, d.file.Close(), d.lock.Release())
 		}
 	}
@@ -103,7 +108,7 @@ func New(cfg Config) (d *Daemon, err error) {
 	if err != nil {
 		return nil, errors.Join(err, d.file.Close(), d.lock.Release())
 	}
-	world.kernel = d.kernel
+	d.world.kernel = d.kernel
 	return d, nil
 }
 
@@ -186,6 +191,9 @@ func (d *Daemon) close(ctx context.Context, failed error) error {
 		cancel()
 	}
 	errs = append(errs, d.kernel.Close(ctx))
+	for _, end := range d.world.ends {
+		errs = append(errs, end())
+	}
 	s := d.kernel.Stats()
 	d.log.Info("ended", "lines", s.Lines.Load(), "bytes", s.Bytes.Load(), "derived", s.Derived.Load(), "archived", s.Segments.Load())
 	if s.Lines.Load() > 0 {

@@ -82,20 +82,20 @@ func (r *Runner) Run(ctx context.Context, t *Task) (Result, error) {
 	if err != nil || object == nil {
 		return res, err
 	}
-	return r.Store(res, object)
+	return r.Store(res, object), nil
 }
 
 // Store gives an output its name; the result is what there is to report.
-func (r *Runner) Store(res Result, object *durable.Object) (Result, error) {
+func (r *Runner) Store(res Result, object *durable.Object) Result {
 	if err := r.publish.put(object); err != nil {
-		return Result{Error: storeError(err), Duration: res.Duration}, nil
+		return Result{Error: storeError(err), Duration: res.Duration}
 	}
 	res.Digest = object.Name()
-	return res, nil
+	return res
 }
 
 // Start runs a task to its end. A good result comes with the object that holds
-// its output, which Store or Discard must be called for.
+// its output, which goes to Store.
 func (r *Runner) Start(ctx context.Context, t *Task) (Result, *durable.Object, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, nil, err
