@@ -1,0 +1,167 @@
+package gitops
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// Change is what a commit does to one path.
+type Change struct {
+	Path    string
+	Status  string // A added, M modified, D deleted, T another type
+	Mode    string // 100644, 100755, 120000, 160000; "" when deleted
+	Blob    string // "" when deleted
+	OldMode string // "" when added
+	OldBlob string
+	Added   int // lines; -1 in a binary file
+	Removed int
+}
+
+type fileChange struct {
+	Path    string  `json:"path"`
+	Base64  string  `json:"path_base64,omitempty"`
+	Status  string  `json:"status"`
+	Mode    *string `json:"mode"`
+	Blob    *string `json:"blob"`
+	OldMode *string `json:"old_mode"`
+	OldBlob *string `json:"old_blob"`
+	Added   *int    `json:"insertions,omitempty"`
+	Removed *int    `json:"deletions,omitempty"`
+}
+
+// MarshalJSON writes the change as it stands on a receipt: null for what there
+// is not, a path that is no UTF-8 also in base64.
+func (c Change) MarshalJSON() ([]byte, error) {
+	f := fileChange{Path: c.Path, Status: c.Status, Mode: optional(c.Mode), Blob: optional(c.Blob), OldMode: optional(c.OldMode), OldBlob: optional(c.OldBlob)}
+	if !utf8.ValidString(c.Path) {
+		f.Path, f.Base64 = strings.ToValidUTF8(c.Path, "�"), base64.StdEncoding.EncodeToString([]byte(c.Path))
+	}
+	if c.Added >= 0 {
+		f.Added, f.Removed = &c.Added, &c.Removed
+	}
+	return json.Marshal(f)
+}
+
+// UnmarshalJSON reads it back; a mere string is a path, as the origin wrote.
+func (c *Change) UnmarshalJSON(b []byte) error {
+	var name string
+	if json.Unmarshal(b, &name) == nil {
+		*c = Change{Path: name, Added: -1}
+		return nil
+	}
+	var f fileChange
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*c = Change{Path: f.Path, Status: f.Status, Mode: value(f.Mode), Blob: value(f.Blob), OldMode: value(f.OldMode), OldBlob: value(f.OldBlob), Added: -1}
+	if f.Base64 != "" {
+		raw, err := base64.StdEncoding.DecodeString(f.Base64)
+		if err != nil {
+			return fmt.Errorf("reading path_base64: %w", err)
+		}
+		c.Path = string(raw)
+	}
+	if f.Added != nil && f.Removed != nil {
+		c.Added, c.Removed = *f.Added, *f.Removed
+	}
+	return nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// parseRaw reads `--raw -z` of git's diff family, with `--numstat` behind it
+// or not. Modes of zeros and null objects become "".
+func parseRaw(out []byte) ([]Change, error) {
+	var list []Change
+	at := map[string]int{}
+	parts := fields(out)
+	for i := 0; i < len(parts); i++ {
+		p := parts[i]
+		if !strings.HasPrefix(p, ":") {
+			var c Change
+			var added, removed string
+			cols := strings.SplitN(p, "\t", 3)
+			if len(cols) != 3 {
+				return nil, fmt.Errorf("reading git's answer: expected a change, found %q", p)
+			}
+			added, removed, c.Path = cols[0], cols[1], cols[2]
+			if k, ok := at[c.Path]; ok {
+				list[k].Added, list[k].Removed = -1, 0
+				if added != "-" {
+					_, _ = fmt.Sscan(added, &list[k].Added) // git wrote a number
+					_, _ = fmt.Sscan(removed, &list[k].Removed)
+				}
+			}
+			continue
+		}
+		cols := strings.Fields(p[1:])
+		if len(cols) != 5 || i+1 == len(parts) {
+			return nil, fmt.Errorf("reading git's answer: expected a change, found %q", p)
+		}
+		i++
+		c := Change{Path: parts[i], OldMode: cols[0], Mode: cols[1], OldBlob: cols[2], Blob: cols[3], Status: cols[4][:1]}
+		if c.OldMode == "000000" {
+			c.OldMode, c.OldBlob = "", ""
+		}
+		if c.Mode == "000000" {
+			c.Mode, c.Blob = "", ""
+		}
+		at[c.Path] = len(list)
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// paths are the changes' own.
+func paths(list []Change) []string {
+	out := make([]string, len(list))
+	for i, c := range list {
+		out[i] = c.Path
+	}
+	return out
+}
+
+func byPath(list []Change) map[string]Change {
+	m := make(map[string]Change, len(list))
+	for _, c := range list {
+		m[c.Path] = c
+	}
+	return m
+}
+
+func sortChanges(list []Change) {
+	sort.Slice(list, func(i, k int) bool { return list[i].Path < list[k].Path })
+}
+
+// indexInfo is the changes for `git update-index -z --index-info`. What goes
+// comes first, so that a folder can take a file's place.
+func indexInfo(r *repo, list []Change) []byte {
+	var b strings.Builder
+	for _, c := range list {
+		if c.Mode == "" {
+			fmt.Fprintf(&b, "0 %s\t%s\x00", r.zero, c.Path)
+		}
+	}
+	for _, c := range list {
+		if c.Mode != "" {
+			fmt.Fprintf(&b, "%s %s\t%s\x00", c.Mode, c.Blob, c.Path)
+		}
+	}
+	return []byte(b.String())
+}

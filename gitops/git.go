@@ -1,0 +1,160 @@
+package gitops
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// git drives the real git. Every call is one process with an argv, no shell;
+// the repository's hooks and its fsmonitor program are switched off unless the
+// person opted in, remotes that are programs (ext::) always, and of the GIT_*
+// environment only who commits and how git is set up is passed on.
+type git struct {
+	top     string // where it runs
+	environ []string
+	hooks   bool
+	log     *runLog
+	lock    *os.File // held by what changes references, should we be killed
+}
+
+// GitError is a git that did not end with 0.
+type GitError struct {
+	Args []string
+	Code int
+	Said string
+}
+
+func (e *GitError) Error() string {
+	said := strings.TrimSpace(e.Said)
+	if said == "" {
+		said = fmt.Sprintf("exit status %d", e.Code)
+	}
+	return "git " + e.Args[0] + ": " + said
+}
+
+// call is one git to run.
+type call struct {
+	args    []string
+	in      []byte
+	index   string   // another index file than the repository's
+	environ []string // beside the usual
+	quiet   bool     // not part of the recipe: it only looks
+	locked  bool     // it keeps the run's lock while it lives
+	tty     bool     // it may ask the person
+	ctx     context.Context
+}
+
+// passed are the variables that git still sees.
+func passed() []string {
+	return []string{
+		"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE",
+		"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES",
+		"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS",
+	}
+}
+
+// scrub is the environment without what would lead git elsewhere.
+func scrub(environ []string) []string {
+	var out []string
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		keep := !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" && name != "LANGUAGE"
+		for _, p := range passed() {
+			keep = keep || name == p
+		}
+		if keep {
+			out = append(out, e)
+		}
+	}
+	return append(out, "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_FLUSH=0")
+}
+
+// guards are the settings that every call is given.
+func (g *git) guards() []string {
+	args := []string{"-c", "protocol.ext.allow=never", "-c", "core.quotePath=false", "-c", "advice.addIgnoredFile=false"}
+	if !g.hooks {
+		args = append(args, "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+	}
+	return args
+}
+
+// run runs one git and gives what it printed.
+func (g *git) run(c call) ([]byte, error) {
+	ctx := c.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	cmd := exec.CommandContext(ctx, "git", append(g.guards(), c.args...)...)
+	cmd.Dir = g.top
+	cmd.Env = append(g.environ[:len(g.environ):len(g.environ)], c.environ...)
+	if c.index != "" {
+		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+c.index)
+	}
+	var out, said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.in), &out, &said
+	// A Ctrl-C goes to whoever stands in the terminal's group. git is not told:
+	// it ends what it began, and the run looks at the signal in between.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !c.tty}
+	cmd.Cancel = func() error { return syscall.Kill(cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	if c.locked && g.lock != nil {
+		cmd.ExtraFiles = []*os.File{g.lock}
+	}
+	begun := time.Now()
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+	case errors.As(err, &exit):
+		err = &GitError{Args: c.args, Code: exit.ExitCode(), Said: said.String()}
+	case errors.Is(err, exec.ErrNotFound):
+		err = fmt.Errorf("running git: %w (install git, or put it on PATH)", err)
+	default:
+		err = fmt.Errorf("running git %s: %w", c.args[0], err)
+	}
+	g.log.command(c, out.Bytes(), said.Bytes(), err, time.Since(begun))
+	return out.Bytes(), err
+}
+
+// line is what git printed, without the newline at its end.
+func (g *git) line(args ...string) (string, error) {
+	out, err := g.run(call{args: args, quiet: true})
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+// says tells whether a question that git answers by its exit status has the
+// answer 0; any other status than 0 and 1 is an error.
+func (g *git) says(args ...string) (bool, error) {
+	_, err := g.run(call{args: args, quiet: true})
+	var ge *GitError
+	if errors.As(err, &ge) && ge.Code == 1 {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// fields cuts output that was asked for with -z.
+func fields(out []byte) []string {
+	s := strings.TrimSuffix(string(out), "\x00")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\x00")
+}
+
+// nul joins for -z.
+func nul(list []string) []byte {
+	var b bytes.Buffer
+	for _, s := range list {
+		b.WriteString(s)
+		b.WriteByte(0)
+	}
+	return b.Bytes()
+}
