@@ -42,8 +42,9 @@ handlers/all         : handlers handlers/*
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard
+gitops               : contracts contracts/jcs contracts/seal
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan
+cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops
 .                    : cli
 scripts/agents/writer: -
 scripts/oracle       : -
@@ -72,7 +73,7 @@ github.com/rogpeppe/go-internal     : test
 go.uber.org/goleak                  : test
 pgregory.net/rapid                  : test handlers/foldtest
 modernc.org/sqlite                  : exemplars
-os/exec                             : daemon cli scripts/oracle scripts/crash scripts/bench/tail test
+os/exec                             : gitops/git.go gitops/gate.go gitops/secret.go daemon cli scripts/oracle scripts/crash scripts/bench/tail test
 net/http                            : daemon cli test
 unsafe                              : -
 math/rand                           : test

@@ -26,6 +26,7 @@ type app struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	environ []string
+	args    []string // the command line
 	in      *os.File
 	out     *output
 	err     *os.File
@@ -42,7 +43,7 @@ func Main(args, environ []string, in, out, errw *os.File) (status int) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	a := &app{
-		ctx: ctx, cancel: cancel, environ: environ, now: time.Now,
+		ctx: ctx, cancel: cancel, environ: environ, args: args, now: time.Now,
 		in: in, out: newOutput(out), err: errw, line: &commandLine{},
 	}
 	defer func() {

@@ -57,6 +57,8 @@ func commands() []command {
 		{"cas", "storage", "The content-addressed store.", new(casCmd)},
 		{"replay", "storage", "Fold the whole history afresh and compare every owned lane byte for byte.", new(replayCmd)},
 
+		{"gitops", "gitops", "Commit a working tree in batches, with evidence.", new(gitopsCmd)},
+
 		{"completion", "program", "Print the completion script of a shell.", new(completionCmd)},
 		{"man", "program", "Print the manual page.", new(manCmd)},
 		{"version", "program", "Print the version.", new(versionCmd)},
@@ -98,6 +100,7 @@ func commandGroups() []kong.Group {
 		{Key: "read", Title: "Reading:"},
 		{Key: "contracts", Title: "Contracts:"},
 		{Key: "storage", Title: "Storage:"},
+		{Key: "gitops", Title: "Git:"},
 		{Key: "program", Title: "The program:"},
 	}
 }

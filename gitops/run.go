@@ -75,7 +75,7 @@ func Prepare(opt Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.repo = r
+	u.repo, u.log.top = r, r.top
 	if _, err := u.below(r.top); err != nil {
 		return nil, err
 	}
@@ -273,6 +273,7 @@ func (u *Runner) begin(ctx context.Context) error {
 	}
 	u.log.note("stigmergy gitops run %s", r.RunID)
 	u.log.note("argv: %s", shellWords(u.opt.Argv))
+	u.log.note("every git ran at the top of the working tree as: git %s …", shellWords(u.repo.guards()))
 	for name, text := range map[string]string{RunIDFile: r.RunID + "\n", ProofDirFile: r.ProofDir + "\n", ConfigFile: string(u.config.Text)} {
 		if err := writeFile(filepath.Join(u.bundle, name), []byte(text)); err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
@@ -316,79 +317,6 @@ func quotedPath(p string) string {
 		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p) + `"`
 	}
 	return p
-}
-
-// survey looks at the repository before anything is staged.
-func (u *Runner) survey() error {
-	r := u.receipt
-	if err := u.repo.look(); err != nil {
-		return err
-	}
-	r.HeadBefore = optional(u.repo.head)
-	if sign, err := u.repo.line("config", "--type=bool", "--get", "commit.gpgSign"); err == nil {
-		u.signs = sign == "true"
-	}
-	if r.Refusal == nil {
-		var err error
-		if r.Refusal, err = u.rails(); err != nil {
-			return err
-		}
-	}
-	changed, err := u.repo.surface(u.tmp("surface"))
-	if err != nil {
-		return err
-	}
-	r.DirtyBefore = len(changed)
-	if r.Refusal == nil {
-		r.Refusal = u.overlaps(changed)
-	}
-	u.untaken(changed)
-	return nil
-}
-
-// overlaps refuses a changed path that two batches take: which one it belongs
-// to is for the file to say.
-func (u *Runner) overlaps(changed []Change) *Refusal {
-	for _, c := range changed {
-		var first *Batch
-		for i := range u.config.Batches {
-			b := &u.config.Batches[i]
-			if b.Type != Tracked || !anySpec(b.Paths, c.Path) {
-				continue
-			}
-			if first != nil {
-				return &Refusal{Rail: RailOverlap, Reason: fmt.Sprintf("%s is taken by batch %q and by batch %q", printable(c.Path), first.ID, b.ID),
-					Try: "let one batch of " + u.config.Path + " take it", File: u.config.Path, Pointer: fmt.Sprintf("/batches/%d/paths", i), Paths: []string{printable(c.Path)}}
-			}
-			first = b
-		}
-	}
-	return nil
-}
-
-// maxUnmatched is how many paths a receipt lists that no batch takes.
-const maxUnmatched = 1000
-
-// untaken reports the tracked changes that no batch of the file takes.
-func (u *Runner) untaken(changed []Change) {
-	for _, c := range changed {
-		taken := false
-		for _, b := range u.config.Batches {
-			taken = taken || b.Type == Tracked && anySpec(b.Paths, c.Path)
-		}
-		if !taken {
-			u.unmatched(Unmatched{Path: c.Path, Kind: Tracked, Why: "no batch takes it"})
-		}
-	}
-}
-
-func (u *Runner) unmatched(m Unmatched) {
-	m.Path = printable(m.Path)
-	if len(u.receipt.Unmatched) >= maxUnmatched {
-		u.receipt.More++
-		return
-	}
-	u.receipt.Unmatched = append(u.receipt.Unmatched, m)
 }
 
 // save writes the receipt and the log as they are now.

@@ -14,8 +14,9 @@ import (
 // lines that begin with "| ", what it said on standard error with "! ", its
 // end with "= ".
 type runLog struct {
-	mu  sync.Mutex // gates write from another goroutine
+	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
+	top string // paths below it are shown so
 }
 
 // The most that is kept of one command's output, and of a log.
@@ -45,7 +46,7 @@ func (l *runLog) command(c call, out, said []byte, err error, took time.Duration
 	}
 	text := "git " + shellWords(c.args)
 	if c.index != "" {
-		text = "GIT_INDEX_FILE=" + shellWord(c.index) + " " + text
+		text = "GIT_INDEX_FILE=" + shellWord(strings.TrimPrefix(c.index, l.top+"/")) + " " + text
 	}
 	if len(c.in) > 0 {
 		text = fmt.Sprintf("%s # %d bytes on standard input", text, len(c.in))

@@ -1,0 +1,76 @@
+package gitops
+
+import "fmt"
+
+// survey looks at the repository before anything is staged.
+func (u *Runner) survey() error {
+	r := u.receipt
+	if err := u.repo.look(); err != nil {
+		return err
+	}
+	r.HeadBefore = optional(u.repo.head)
+	if sign, err := u.repo.line("config", "--type=bool", "--get", "commit.gpgSign"); err == nil {
+		u.signs = sign == "true"
+	}
+	if r.Refusal == nil {
+		var err error
+		if r.Refusal, err = u.rails(); err != nil {
+			return err
+		}
+	}
+	changed, err := u.repo.surface(u.tmp("surface"))
+	if err != nil {
+		return err
+	}
+	r.DirtyBefore = len(changed)
+	if r.Refusal == nil {
+		r.Refusal = u.overlaps(changed)
+	}
+	u.untaken(changed)
+	return nil
+}
+
+// overlaps refuses a changed path that two batches take: which one it belongs
+// to is for the file to say.
+func (u *Runner) overlaps(changed []Change) *Refusal {
+	for _, c := range changed {
+		var first *Batch
+		for i := range u.config.Batches {
+			b := &u.config.Batches[i]
+			if b.Type != Tracked || !anySpec(b.Paths, c.Path) {
+				continue
+			}
+			if first != nil {
+				return &Refusal{Rail: RailOverlap, Reason: fmt.Sprintf("%s is taken by batch %q and by batch %q", printable(c.Path), first.ID, b.ID),
+					Try: "let one batch of " + u.config.Path + " take it", File: u.config.Path, Pointer: fmt.Sprintf("/batches/%d/paths", i), Paths: []string{printable(c.Path)}}
+			}
+			first = b
+		}
+	}
+	return nil
+}
+
+// maxUnmatched is how many paths a receipt lists that no batch takes.
+const maxUnmatched = 1000
+
+// untaken reports the tracked changes that no batch of the file takes.
+func (u *Runner) untaken(changed []Change) {
+	for _, c := range changed {
+		taken := false
+		for _, b := range u.config.Batches {
+			taken = taken || b.Type == Tracked && anySpec(b.Paths, c.Path)
+		}
+		if !taken {
+			u.unmatched(Unmatched{Path: c.Path, Kind: Tracked, Why: "no batch takes it"})
+		}
+	}
+}
+
+func (u *Runner) unmatched(m Unmatched) {
+	m.Path = printable(m.Path)
+	if len(u.receipt.Unmatched) >= maxUnmatched {
+		u.receipt.More++
+		return
+	}
+	u.receipt.Unmatched = append(u.receipt.Unmatched, m)
+}
