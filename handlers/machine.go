@@ -22,6 +22,7 @@ type Machine struct {
 	state *store
 	cas   func(sha256 string) ([]byte, error)
 	skips map[skipped]bool // failed once: not to be called again
+	kept  kept
 	watch watch
 
 	// of the entry being folded

@@ -1,0 +1,227 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	"stigmergy/contracts"
+	spec "stigmergy/contracts/plan"
+	"stigmergy/handlers/audit"
+	"stigmergy/handlers/board"
+	"stigmergy/handlers/foldtest"
+	"stigmergy/handlers/plan"
+)
+
+// bench is a board with workers that the test plays.
+type bench struct {
+	*foldtest.Board
+	seen int // effects that were looked at
+}
+
+func newBench(t testing.TB, yaml string) *bench {
+	t.Helper()
+	return &bench{Board: foldtest.NewWith(t, []byte(yaml), nil, board.New(), audit.New(), plan.New())}
+}
+
+const planID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+// stageOf is a stage of a test's plan: its shards are items.
+type stageOf struct {
+	id    string
+	items int
+	needs []string
+	conc  int
+	tries int
+	argv  []string
+}
+
+func (b *bench) manifest(id string, stages ...stageOf) (resolved string) {
+	m := spec.Manifest{V: 1, PlanID: id, PlanName: "test", PlanSHA256: strings.Repeat("a", 64), Root: "/"}
+	for _, s := range stages {
+		st := spec.Stage{StageID: s.id, Kind: "exec", Needs: s.needs, TimeoutMS: 15000, Retries: s.tries, Concurrency: max(s.conc, 1), Job: spec.Job{Argv: s.argv}}
+		if s.argv == nil {
+			st.Job.Argv = []string{"true", "{item}"}
+		}
+		if s.conc == 0 {
+			st.Concurrency = 64
+		}
+		st.Chunks, st.Shards = b.chunks(s.id, s.items)
+		m.Shards += st.Shards
+		m.Stages = append(m.Stages, st)
+	}
+	text, _ := json.Marshal(m)
+	sum := b.Keep(text)
+	return fmt.Sprintf(`{"plan_id":%q,"plan_sha256":%q,"manifest_sha256":%q,"shards":%d,"faults":[]}`, id, m.PlanSHA256, sum, m.Shards)
+}
+
+func (b *bench) chunks(name string, items int) (out []spec.Chunk, n int) {
+	var shards []spec.Shard
+	for i := range items {
+		sum := spec.Sum([]byte(fmt.Sprintf("%s %d", name, i)))
+		item := spec.RawJSON(fmt.Sprint(i))
+		shards = append(shards, spec.Shard{CASID: spec.CASID(sum), SHA256: sum, Index: i, Inputs: []spec.Input{{Item: &item}}})
+	}
+	sort.Slice(shards, func(i, j int) bool { return shards[i].CASID < shards[j].CASID })
+	for len(shards) > 0 {
+		var text []byte
+		k := min(len(shards), spec.ChunkShards)
+		for _, s := range shards[:k] {
+			line, _ := json.Marshal(s)
+			text = append(append(text, line...), '\n')
+		}
+		out = append(out, spec.Chunk{SHA256: b.Keep(text), First: shards[0].CASID, Shards: k})
+		shards = shards[k:]
+	}
+	return out, items
+}
+
+func line(topic, key, data string) string {
+	ext := ""
+	if key != "" {
+		ext = fmt.Sprintf(`"effectkey":%q,`, key)
+	}
+	return fmt.Sprintf(`{"type":%q,%s"data":%s}`, topic, ext, data)
+}
+
+// submit submits a plan and plays the resolver.
+func (b *bench) submit(id string, stages ...stageOf) {
+	b.T.Helper()
+	b.Append("admiral", line("hxo.plan.submit", "", fmt.Sprintf(`{"plan_id":%q,"plan":{},"submitted_by":"kyle","role":"admiral"}`, id)))
+	e := b.take(spec.EffectResolve)
+	b.Append(spec.LanePlan, line("plan.resolved", e[0].Key, b.manifest(id, stages...)))
+}
+
+type effect struct {
+	Key string
+	Run spec.ExecRun
+	Raw []byte
+}
+
+// take gives the effects of a kind that were started since the last look.
+func (b *bench) take(kind string) (out []effect) {
+	for _, e := range b.Started[b.seen:] {
+		if e.Kind == kind {
+			x := effect{Key: e.Key, Raw: e.Payload}
+			_ = json.Unmarshal(e.Payload, &x.Run)
+			out = append(out, x)
+		}
+	}
+	b.seen = len(b.Started)
+	return out
+}
+
+func (e effect) done() string {
+	return line("federation.result", e.Key, fmt.Sprintf(`{"plan_id":%q,"stage_id":%q,"cas_id":%q,"attempt":%d,"executor":"builtin","ok":true,"output_digest":%q,"duration_ms":1.5}`,
+		e.Run.PlanID, e.Run.StageID, e.Run.CASID, e.Run.Attempt, spec.Sum([]byte(e.Run.CASID))))
+}
+
+func (e effect) failed() string {
+	return line("federation.result", e.Key, fmt.Sprintf(`{"plan_id":%q,"stage_id":%q,"cas_id":%q,"attempt":%d,"executor":"builtin","ok":false,"error":"exit status 1"}`,
+		e.Run.PlanID, e.Run.StageID, e.Run.CASID, e.Run.Attempt))
+}
+
+// topics counts the events of lane hxo.
+func (b *bench) topics() map[string]int {
+	n := map[string]int{}
+	for _, l := range b.Lane("hxo") {
+		n[contracts.GetString([]byte(l), "type")]++
+	}
+	return n
+}
+
+func (b *bench) want(topics map[string]int) {
+	b.T.Helper()
+	got := b.topics()
+	for t, n := range topics {
+		if got[t] != n {
+			b.T.Fatalf("%d of %s, expected %d:\n%s", got[t], t, n, strings.Join(b.Lane("hxo"), "\n"))
+		}
+	}
+	if len(b.Skips) > 0 {
+		b.T.Fatalf("skips: %v", b.Skips)
+	}
+}
+
+func TestPlanRuns(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(planID, stageOf{id: "one", items: 5}, stageOf{id: "two", items: 3, needs: []string{"one"}})
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.plan": 1, "hxo.audit": 1, "hxo.shard.created": 8, "hxo.shard.claimed": 5})
+	for _, e := range b.take(spec.EffectRun) {
+		b.Append(spec.LaneExec, e.done())
+	}
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.done": 5, "hxo.shard.claimed": 8})
+	for _, e := range b.take(spec.EffectRun) {
+		b.Append(spec.LaneExec, e.done())
+	}
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.done": 8})
+}
+
+func TestRetries(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(planID, stageOf{id: "one", items: 1, tries: 2})
+	b.Advance(100)
+	for range 3 {
+		for _, e := range b.take(spec.EffectRun) {
+			b.Append(spec.LaneExec, e.failed())
+		}
+		b.Advance(5000)
+	}
+	b.want(map[string]int{"hxo.shard.created": 3, "hxo.shard.claimed": 3, "hxo.shard.failed": 3, "hxo.alert": 1})
+}
+
+func TestOutsideExecutor(t *testing.T) {
+	b := newBench(t, "executor.enabled: false")
+	b.submit(planID, stageOf{id: "one", items: 2})
+	b.Advance(100)
+	b.Append("executors/a", line("federation.claim", "", `{"executor":"a"}`))
+	b.Append("executors/b", line("federation.claim", "", `{"executor":"b"}`), line("federation.claim", "", `{"executor":"b"}`))
+	b.Advance(100)
+	b.want(map[string]int{"hxo.shard.claimed": 2})
+	b.Advance(31000)
+	b.want(map[string]int{"hxo.shard.claimed": 2, "hxo.shard.failed": 2})
+	if n := len(b.Lane("board")); n != 1 {
+		t.Fatalf("%d rejections: %s", n, b.Lane("board"))
+	}
+}
+
+func TestCached(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(planID, stageOf{id: "one", items: 30})
+	b.Advance(1000)
+	for _, e := range b.take(spec.EffectRun) {
+		b.Append(spec.LaneExec, e.done())
+	}
+	b.Advance(1000)
+	second := strings.Replace(planID, "0f", "1f", 1)
+	b.submit(second, stageOf{id: "one", items: 31})
+	b.Advance(1000)
+	asked := b.take(spec.EffectCached)
+	if len(asked) != 1 {
+		t.Fatalf("%d questions", len(asked))
+	}
+	var q spec.Cached
+	_ = json.Unmarshal(asked[0].Raw, &q)
+	if len(q.Digests) != 30 {
+		t.Fatalf("%d candidates", len(q.Digests))
+	}
+	var all []string
+	for i := range 29 {
+		all = append(all, fmt.Sprint(i))
+	}
+	b.Append(spec.LanePlan, line("plan.resolved", asked[0].Key, fmt.Sprintf(`{"plan_id":%q,"plan_sha256":%q,"manifest_sha256":%q,"shards":31,"faults":[],"cached":[%s]}`,
+		second, q.Plan, q.Shape, strings.Join(all, ","))))
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.done": 30 + 29, "hxo.shard.claimed": 30 + 31})
+	b.Restart()
+	for _, e := range b.take(spec.EffectRun) {
+		b.Append(spec.LaneExec, e.done())
+	}
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.done": 30 + 31, "hxo.shard.claimed": 30 + 31})
+}

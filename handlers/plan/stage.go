@@ -1,0 +1,213 @@
+package plan
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	spec "stigmergy/contracts/plan"
+)
+
+// allCreated goes on when every shard of a plan has been created.
+func (c *call) allCreated(p *planRec) {
+	if p.State == planCreating {
+		p.State = planRunning
+	}
+	if p.State == planRunning {
+		c.advance(p)
+	}
+}
+
+// advance opens the stages whose turn has come, and ends the plan.
+func (c *call) advance(p *planRec) {
+	m := c.manifest(p)
+	left := false
+	for i := range m.Stages {
+		s := c.stage(p.N, i)
+		if s.State == stageWaits && c.needsDone(p, m, i) {
+			s.State = stageChecking
+			c.check(p, i)
+		}
+		c.refresh(p, s)
+		left = left || !s.complete()
+	}
+	if !left && p.State == planRunning {
+		p.State = planDone
+		c.say(p, item{Kind: itemDone})
+		return
+	}
+	if p.State == planRunning && c.stuck(p, m) {
+		p.State = planFailed
+	}
+}
+
+func (c *call) needsDone(p *planRec, m *spec.Manifest, stage int) bool {
+	for _, id := range m.Stages[stage].Needs {
+		at := slices.IndexFunc(m.Stages, func(s spec.Stage) bool { return s.StageID == id })
+		if at < 0 || !c.stage(p.N, at).complete() {
+			return false
+		}
+	}
+	return true
+}
+
+// stuck tells that a shard has failed and nothing else can go on.
+func (c *call) stuck(p *planRec, m *spec.Manifest) bool {
+	failed := false
+	for i := range m.Stages {
+		s := c.stage(p.N, i)
+		failed = failed || s.Failed > 0
+		if s.Claimed > 0 || s.State == stageChecking || s.State == stageOpen && s.pending() > 0 {
+			return false
+		}
+	}
+	return failed
+}
+
+// refresh notes whether a stage has shards to be claimed.
+func (c *call) refresh(p *planRec, s *stageRec) {
+	key := "r/" + stageKey(p.N, s.N)
+	_, listed := c.tx.Get(key)
+	ok := p.State == planRunning && s.State == stageOpen && s.Claimed < s.Slots && c.hasNext(p, s)
+	switch {
+	case ok && !listed:
+		c.tx.Put(key, "")
+	case !ok && listed:
+		c.tx.Delete(key)
+	}
+	c.ready = c.ready || ok
+}
+
+// hasNext tells whether a shard of a stage can be claimed. Those that were done
+// before, or replaced, are passed over.
+func (c *call) hasNext(p *planRec, s *stageRec) (ok bool) {
+	c.tx.Range("g/"+stageKey(p.N, s.N)+"/", func(string, string) bool { ok = true; return false })
+	for ; !ok && s.Next < s.Made; s.Next++ {
+		if ok = c.outcome(p.N, s.N, s.Next).state == shardPending; ok {
+			break
+		}
+	}
+	return ok
+}
+
+// A stage's shards are looked up by chunks: which of them were done before?
+const checksAtOnce = 8
+
+// check looks up the next shards of a stage that is about to be opened.
+func (c *call) check(p *planRec, stage int) {
+	s := c.stage(p.N, stage)
+	for range checksAtOnce {
+		if s.Check >= s.Total {
+			s.State = stageOpen
+			c.refresh(p, s)
+			if s.complete() {
+				c.advance(p)
+			}
+			return
+		}
+		if c.checkChunk(p, s) {
+			return // goes on with the answer
+		}
+	}
+	c.tx.Continue("check/" + stageKey(p.N, stage))
+}
+
+// checkChunk asks whether the outputs of a chunk's shards still stand; false if
+// none was done before.
+func (c *call) checkChunk(p *planRec, s *stageRec) bool {
+	pl := c.at(p, s.N, s.Check)
+	a := ask{Kind: spec.EffectCached, Plan: p.N, Stage: s.N, From: s.Check}
+	payload := spec.Cached{PlanID: p.ID, StageID: c.manifest(p).Stages[s.N].StageID, Plan: p.SHA256, Shape: p.Manifest}
+	for ; pl.i < len(pl.c.ids); pl.i++ {
+		if digest, ok := c.known(pl.sum()); ok && c.outcome(p.N, s.N, s.Check).state == shardPending {
+			a.Of = append(a.Of, s.Check)
+			payload.Digests = append(payload.Digests, hex.EncodeToString(digest[:]))
+		}
+		s.Check++
+	}
+	a.To = s.Check
+	if len(a.Of) == 0 {
+		return false
+	}
+	c.start(spec.EffectCached, fmt.Sprintf("cached:%s/%s/%d", p.ID, payload.StageID, a.From), payload, a)
+	return true
+}
+
+// checkMore goes on with a check that took too long for one call.
+func (c *call) checkMore(rest string) {
+	at := numbers(rest, 2)
+	if p := c.plan(at[0]); p != nil && p.State == planRunning && c.stage(p.N, at[1]).State == stageChecking {
+		c.check(p, at[1])
+	}
+}
+
+// cachedKnown takes the outputs that still stand for results.
+func (c *call) cachedKnown(a ask, data *spec.Resolved) {
+	p := c.plan(a.Plan)
+	if p == nil || p.State != planRunning {
+		return
+	}
+	s := c.stage(p.N, a.Stage)
+	some := false
+	for _, i := range data.Cached {
+		if i < 0 || i >= len(a.Of) {
+			continue
+		}
+		shard := a.Of[i]
+		o := c.outcome(p.N, s.N, shard)
+		digest, ok := c.known(c.at(p, s.N, shard).sum())
+		if !ok || o.state != shardPending {
+			continue
+		}
+		o.state, o.digest = shardCached, digest
+		o.attempt++
+		c.setOutcome(p.N, s.N, shard, o)
+		s.Done++
+		some = true
+	}
+	if some {
+		c.later(p, item{Kind: itemCached, Stage: s.N, Shard: a.From, To: a.To})
+	}
+	c.check(p, s.N)
+}
+
+// cachedNext publishes the next line of cached shards.
+func (c *call) cachedNext(p *planRec, key string, it *item) int {
+	for ; it.Shard < it.To; it.Shard++ {
+		o := c.outcome(p.N, it.Stage, it.Shard)
+		if o.state != shardCached {
+			continue
+		}
+		casID := c.at(p, it.Stage, it.Shard).cas()
+		if it.Half {
+			c.tx.Emit("hxo", "hxo.shard.done", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
+				Str("output_digest", hex.EncodeToString(o.digest[:])).Bool("cached", true).Str("executor", spec.ExecutorCache).Bytes())
+			it.Half = false
+			it.Shard++
+		} else {
+			c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
+				Str("executor", spec.ExecutorCache).Str("lease_until", c.tx.Time()).Bytes())
+			it.Half = true
+		}
+		c.putItem(key, it)
+		return 1
+	}
+	c.tx.Delete(key)
+	return 0
+}
+
+// completed is called when every shard of a plan that stands is done and
+// published: what follows is certification.
+func (c *call) completed(p *planRec) {}
+
+// leaf is a shard that stands at the end of a plan.
+type leaf struct {
+	stageID string
+	casID   string
+	sha256  string   // of its description
+	digest  [32]byte // of its output
+}
+
+// leaves gives the shards that stand, in the order of the tree's leaves: stages
+// in the plan's order, within a stage by cas_id, until fn returns false.
+func (c *call) leaves(p *planRec, fn func(l leaf) bool) {}
