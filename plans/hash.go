@@ -112,46 +112,57 @@ func parallel(n int, fn func(buf []byte, i int)) {
 	wg.Wait()
 }
 
-// cutter says where the parts of a file end.
-type cutter = func(f *os.File, size int64) ([]int64, error)
+// cutter says where the parts of a stretch of a file end.
+type cutter = func(f io.ReaderAt, from, to int64) ([]int64, error)
 
-// parts takes a file apart: cut says where, given the file and its size.
-func (w *world) parts(ctx context.Context, name string, cut func(f *os.File, size int64) ([]int64, error)) (parts []part, err error) {
+// parts takes a file apart.
+func (w *world) parts(ctx context.Context, name string, cut cutter) (parts []part, err error) {
 	err = w.steady(name, func(f *os.File, size int64) error {
-		ends, err := cut(f, size)
-		if err != nil {
-			return err
-		}
-		parts = make([]part, len(ends))
-		errs := make([]error, len(ends))
-		parallel(len(ends), func(buf []byte, i int) {
-			p := &parts[i]
-			if p.to = ends[i]; i > 0 {
-				p.from = ends[i-1]
-			}
-			h := sha256.New()
-			n, err := copyContext(ctx, h, io.NewSectionReader(f, p.from, p.to-p.from), buf)
-			if err == nil && n != p.to-p.from {
-				err = errChanged
-			}
-			h.Sum(p.sum[:0])
-			errs[i] = err
-		})
-		return errors.Join(errs...)
+		parts, err = cutUp(ctx, f, 0, size, cut)
+		return err
 	})
 	return parts, err
 }
 
+// cutUp takes a stretch of a file apart and hashes what comes of it.
+func cutUp(ctx context.Context, f io.ReaderAt, from, to int64, cut cutter) ([]part, error) {
+	ends, err := cut(f, from, to)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]part, len(ends))
+	errs := make([]error, len(ends))
+	parallel(len(ends), func(buf []byte, i int) {
+		p := &parts[i]
+		if p.from, p.to = from, ends[i]; i > 0 {
+			p.from = ends[i-1]
+		}
+		errs[i] = p.hash(ctx, f, buf)
+	})
+	return parts, errors.Join(errs...)
+}
+
+// hash fills in the digest of a part's bytes.
+func (p *part) hash(ctx context.Context, f io.ReaderAt, buf []byte) error {
+	h := sha256.New()
+	n, err := copyContext(ctx, h, io.NewSectionReader(f, p.from, p.to-p.from), buf)
+	if err == nil && n != p.to-p.from {
+		err = errChanged
+	}
+	h.Sum(p.sum[:0])
+	return err
+}
+
 // cutLines ends a part after every per lines.
-func cutLines(ctx context.Context, per int64) func(f *os.File, size int64) ([]int64, error) {
-	return func(f *os.File, size int64) (ends []int64, err error) {
+func cutLines(ctx context.Context, per int64) cutter {
+	return func(f io.ReaderAt, from, to int64) (ends []int64, err error) {
 		buf := make([]byte, block)
 		var lines int64
-		for at := int64(0); at < size; {
+		for at := from; at < to; {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			n, err := f.ReadAt(buf[:min(block, size-at)], at)
+			n, err := f.ReadAt(buf[:min(block, to-at)], at)
 			if err != nil {
 				return nil, orChanged(err)
 			}
@@ -171,36 +182,55 @@ func cutLines(ctx context.Context, per int64) func(f *os.File, size int64) ([]in
 			}
 			at += int64(n)
 		}
-		return last(ends, size), nil
+		return last(ends, from, to), nil
 	}
 }
 
 // cutBytes ends a part at the last newline within per bytes, or, where a line
 // is longer than that, at its own.
-func cutBytes(ctx context.Context, per int64) func(f *os.File, size int64) ([]int64, error) {
-	return func(f *os.File, size int64) (ends []int64, err error) {
+func cutBytes(ctx context.Context, per int64) cutter {
+	return func(f io.ReaderAt, from, to int64) (ends []int64, err error) {
 		buf := make([]byte, block)
-		for at := int64(0); size-at > per && len(ends) <= plan.MaxShards; {
+		for at := from; to-at > per && len(ends) <= plan.MaxShards; {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			end, err := newlineBefore(f, buf, at, at+per)
 			if err == nil && end < 0 {
-				end, err = newlineAfter(f, buf, at+per, size)
+				end, err = newlineAfter(f, buf, at+per, to)
 			}
 			if err != nil {
 				return nil, orChanged(err)
 			}
 			ends, at = append(ends, end), end
 		}
-		return last(ends, size), nil
+		return last(ends, from, to), nil
 	}
 }
 
-// last adds the end of the file.
-func last(ends []int64, size int64) []int64 {
-	if size > 0 && (len(ends) == 0 || ends[len(ends)-1] < size) {
-		ends = append(ends, size)
+// cutEven makes at most n parts of about one length, each of whole lines.
+func cutEven(n int) cutter {
+	return func(f io.ReaderAt, from, to int64) (ends []int64, err error) {
+		buf := make([]byte, block)
+		at := from
+		for k := 1; k < n && at < to; k++ {
+			target := from + int64(float64(to-from)*float64(k)/float64(n))
+			if target <= at {
+				continue
+			}
+			if at, err = newlineAfter(f, buf, target-1, to); err != nil {
+				return nil, orChanged(err)
+			}
+			ends = append(ends, at)
+		}
+		return last(ends, from, to), nil
+	}
+}
+
+// last adds the end of the stretch.
+func last(ends []int64, from, to int64) []int64 {
+	if to > from && (len(ends) == 0 || ends[len(ends)-1] < to) {
+		ends = append(ends, to)
 	}
 	return ends
 }
@@ -213,7 +243,7 @@ func orChanged(err error) error {
 }
 
 // newlineBefore is where the last line that ends in [from, to) ends, or -1.
-func newlineBefore(f *os.File, buf []byte, from, to int64) (int64, error) {
+func newlineBefore(f io.ReaderAt, buf []byte, from, to int64) (int64, error) {
 	for to > from {
 		start := max(from, to-int64(len(buf)))
 		b := buf[:to-start]
@@ -229,7 +259,7 @@ func newlineBefore(f *os.File, buf []byte, from, to int64) (int64, error) {
 }
 
 // newlineAfter is where the line ends that goes on at from: size at the latest.
-func newlineAfter(f *os.File, buf []byte, from, size int64) (int64, error) {
+func newlineAfter(f io.ReaderAt, buf []byte, from, size int64) (int64, error) {
 	for from < size {
 		b := buf[:min(int64(len(buf)), size-from)]
 		if _, err := f.ReadAt(b, from); err != nil {

@@ -119,6 +119,8 @@ func (c *clash) Error() string {
 	return fmt.Sprintf("two shards of one stage have the cas_id %s: their descriptions are %s and %s", plan.CASID(c.a), c.a, c.b)
 }
 
+func sumText(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:]) }
+
 // shard is the i-th of those that stand, by cas_id.
 func (s *shards) shard(i int) plan.Shard {
 	at := s.order[i]

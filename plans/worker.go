@@ -20,12 +20,15 @@ type Worker struct {
 	CAS   interface {
 		Put([]byte) (string, error)
 		Get(name string) ([]byte, error)
+		Has(name string) bool
 	}
 	Now func() time.Time
 }
 
 // Kinds are those of the effects that it does.
-func (w *Worker) Kinds() []string { return []string{plan.EffectResolve} }
+func (w *Worker) Kinds() []string {
+	return []string{plan.EffectResolve, plan.EffectCached, plan.EffectSplit, plan.EffectRepartition}
+}
 
 // Do does one effect.
 func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane string, line []byte) error) error {
@@ -45,16 +48,42 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 }
 
 func (w *Worker) do(ctx context.Context, e blackboard.Effect) (plan.Resolved, error) {
-	var ask plan.Resolve
+	r := Resolver{Root: w.Root(), Board: w.Board, Put: w.CAS.Put}
+	switch e.Kind {
+	case plan.EffectCached:
+		return answer(e, func(ask plan.Cached) (plan.Resolved, error) { return w.cached(ask), nil })
+	case plan.EffectSplit:
+		return answer(e, func(ask plan.Split) (plan.Resolved, error) { return r.Split(ctx, w.CAS.Get, ask) })
+	case plan.EffectRepartition:
+		return answer(e, func(ask plan.Repartition) (plan.Resolved, error) { return r.Repartition(ctx, w.CAS.Get, ask) })
+	}
+	return answer(e, func(ask plan.Resolve) (plan.Resolved, error) {
+		res, err := r.Resolve(ctx, ask)
+		if err != nil {
+			return plan.Resolved{}, err
+		}
+		return res.Resolved(ask.PlanID), nil
+	})
+}
+
+func answer[T any](e blackboard.Effect, do func(ask T) (plan.Resolved, error)) (plan.Resolved, error) {
+	var ask T
 	if err := json.Unmarshal(e.Payload, &ask); err != nil {
 		return plan.Resolved{}, fmt.Errorf("reading the effect %s: %w", e.Key, err)
 	}
-	r := Resolver{Root: w.Root(), Board: w.Board, Put: w.CAS.Put}
-	res, err := r.Resolve(ctx, ask)
-	if err != nil {
-		return plan.Resolved{}, err
+	return do(ask)
+}
+
+// cached tells which outputs still stand. Their bytes are verified by whoever
+// reads them.
+func (w *Worker) cached(ask plan.Cached) plan.Resolved {
+	out := plan.Resolved{PlanID: ask.PlanID, PlanSHA256: ask.Plan, ManifestSHA256: ask.Shape, Faults: []plan.Fault{}, Cached: []int{}}
+	for i, digest := range ask.Digests {
+		if w.CAS.Has(digest) {
+			out.Cached = append(out.Cached, i)
+		}
 	}
-	return res.Resolved(ask.PlanID), nil
+	return out
 }
 
 func (w *Worker) line(key, planID string, data []byte) ([]byte, error) {

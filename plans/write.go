@@ -23,7 +23,7 @@ func (r *resolution) write(ctx context.Context, planID string, p *plan.Plan) (*R
 			return nil, st.end(fmt.Errorf("resolving plan %s: stage %s came to nothing without a fault", planID, s.ID))
 		}
 		m.Stages = append(m.Stages, plan.Stage{
-			StageID: s.ID, Kind: s.Kind, Needs: s.Needs, TimeoutMS: s.TimeoutMS, Retries: s.Retries, Concurrency: s.Concurrency,
+			StageID: s.ID, Kind: s.Kind, Spec: s.Spec, Needs: s.Needs, TimeoutMS: s.TimeoutMS, Retries: s.Retries, Concurrency: s.Concurrency,
 			Job: s.Job, Shards: len(made.order), Chunks: st.chunks(ctx, len(made.order), made.shard),
 		})
 		m.Shards += len(made.order)

@@ -54,6 +54,15 @@ func (c CAS) Get(name string) ([]byte, error) {
 	return b, nil
 }
 
+// Has tells whether an object stands. Its bytes are verified when it is read.
+func (c CAS) Has(name string) bool {
+	if _, err := hex.DecodeString(name); err != nil || len(name) != 64 {
+		return false
+	}
+	fi, err := os.Lstat(c.Layout.Blob(name))
+	return err == nil && fi.Mode().IsRegular()
+}
+
 // Each calls fn with every object's name and size, in order.
 func (c CAS) Each(fn func(name string, size int64) error) error {
 	err := filepath.WalkDir(c.Layout.CAS(), func(path string, e fs.DirEntry, err error) error {

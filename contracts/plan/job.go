@@ -153,11 +153,9 @@ func (r *reader) placeholder(s *Draft, a argv, name string) {
 	switch {
 	case name == "inputs" && a.text != "{inputs}":
 		expected, hint = "{inputs} as an argument of its own", "it becomes as many arguments as the shard has inputs"
-	case name == "input" && items:
-		expected, hint = "a partition whose shards have a file", "{item} is what stands in a shard of items or a range"
 	case name == "input" && p.By == ByOne && len(p.Globs) == 0:
 		expected, hint = "a partition whose shards have a file", "partition {by: one} has an input only with a glob"
-	case name == "input" && p.PerShard > 1 && (p.By == ByFiles || p.By == ByOutputs):
+	case name == "input" && p.PerShard > 1 && (p.By == ByFiles || p.By == ByOutputs || items):
 		expected, hint = "{inputs}: a shard has more than one", fmt.Sprintf("or per_shard: 1; it is %d", p.PerShard)
 	case name == "item" && p.By != "" && !items:
 		expected, hint = "a partition by items or range", "{input} is a shard's file"

@@ -18,6 +18,7 @@ type Manifest struct {
 type Stage struct {
 	StageID     string   `json:"stage_id"`
 	Kind        string   `json:"kind"`
+	Spec        RawJSON  `json:"spec"`            // canonical: part of every description
 	Needs       []string `json:"needs,omitempty"` // stage_ids; those of partition outputs included
 	TimeoutMS   int64    `json:"timeout_ms"`
 	Retries     int      `json:"retries"`
@@ -48,11 +49,24 @@ type Chunk struct {
 // ChunkShards is how many shards a chunk holds at the most.
 const ChunkShards = 1000
 
+// partsPerShard is how many parts one shard may have.
+const partsPerShard = 1_000_000
+
+// PartIndex is the index of the n-th part of a shard: parts of one parent, in
+// the order of their indexes, are the parent. ok is false where shards were
+// split so often that no number is left.
+func PartIndex(parent, n int) (index int, ok bool) {
+	if parent < 0 || parent >= (1<<62)/partsPerShard-1 || n < 0 || n >= partsPerShard {
+		return 0, false
+	}
+	return (parent+1)*partsPerShard + n, true
+}
+
 // Shard is one line of a chunk.
 type Shard struct {
 	CASID  string  `json:"cas_id"` // the first 16 digits of SHA256
 	SHA256 string  `json:"sha256"` // of the description (Description)
-	Index  int     `json:"index"`  // within the stage, in the partition's order
+	Index  int     `json:"index"`  // within the stage, in the partition's order; of a part: PartIndex
 	Inputs []Input `json:"inputs,omitempty"`
 	Parent string  `json:"parent_cas_id,omitempty"` // the shard that this one is a part of
 }

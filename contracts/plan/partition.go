@@ -280,3 +280,33 @@ func (r *reader) itemsOf(o *object, out *Partition) {
 		}
 	}
 }
+
+// ParseRegroup reads the partition by which the inputs of shards that are there
+// are grouped anew. Only by and per_shard count.
+func ParseRegroup(raw []byte) (Partition, []Fault) {
+	doc, list := parseDocument(raw)
+	if doc == nil {
+		return Partition{}, list
+	}
+	r := &reader{kinds: map[string]*Kind{}}
+	o := r.object(doc, "", "a partition such as {by: files, per_shard: 10}")
+	p := Partition{PerShard: 1}
+	by, at := o.str("by", "how: "+join(partitions()), true)
+	p.By = by
+	switch {
+	case at == nil:
+	case by == ByBytes:
+		p.PerShard = r.size(o, "per_shard", DefaultBytes)
+	case by == ByLines:
+		p.PerShard = o.integer("per_shard", DefaultLines, 1, maxExact)
+	case contains(partitions(), by):
+		p.PerShard = o.integer("per_shard", 1, 1, maxExact)
+	default:
+		r.unknownPartition(o, at)
+	}
+	for _, name := range []string{"glob", "input", "from", "to", "step", "items", "of"} {
+		o.field(name)
+	}
+	o.done("a partition")
+	return p, SortFaults(r.list)
+}
