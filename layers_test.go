@@ -38,7 +38,7 @@ handlers             : contracts contracts/merkle blackboard blackboard/journal 
 handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings handlers
 handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
-handlers/plan        : contracts contracts/plan blackboard blackboard/journal blackboard/settings handlers
+handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
 handlers/all         : handlers handlers/*
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar

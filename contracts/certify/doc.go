@@ -34,12 +34,9 @@ func CertificateID(planID string, root merkle.Hash) string {
 	return "cert_" + planID[:min(8, len(planID))] + "_" + root.String()[:12]
 }
 
-// Origin is whose checkpoint a plan's certificate is: the board's origin
-// (stigmergy/BOARD_ID), /plan/ and the plan's id.
+// Origin is whose checkpoint a plan's certificate is: the board's origin,
+// which is the name of its key (stigmergy/BOARD_ID), /plan/ and the plan's id.
 func Origin(board, planID string) string { return board + "/plan/" + planID }
-
-// BoardOrigin is a board's origin and the name of its keys.
-func BoardOrigin(boardID string) string { return "stigmergy/" + boardID }
 
 // Attempts is how often a plan is certified before a person has to look.
 const Attempts = 3
@@ -59,10 +56,15 @@ type Bad struct {
 	Index    int    `json:"index"`
 	Expected string `json:"expected"`        // the output_digest that was reported
 	Found    string `json:"found,omitempty"` // the SHA-256 of what stands in the CAS; none: nothing stands there
+	// Refused says that an outside Truth does not take it, whatever stands there.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // String says what is wrong with it.
 func (b Bad) String() string {
+	if b.Refused {
+		return fmt.Sprintf("leaf %d, shard %s: Truth does not take its output %s", b.Index, b.Shard, b.Expected)
+	}
 	found := "nothing in the store"
 	if b.Found != "" {
 		found = "an output with the SHA-256 " + b.Found

@@ -5,6 +5,7 @@
 //
 //	hxo.plan              one for every plan that was accepted
 //	hxo.shard.*           created, claimed, then done or failed: for each attempt
+//	hxo.aggregate.*       ready and certify when all is done, then finalized or failed
 //	hxo.autotune.signal   a stage that is slow, or waits
 //	hxo.audit, hxo.alert  who asked for what, and what a person should know of
 //	blueprint.events      job kinds that were accepted
@@ -29,12 +30,14 @@
 //	x/PLAN/NUMBER         → event that waits to be published
 //	w/PLAN                → the plan has such events, or shards to be created
 //	q/EFFECTKEY           → what an answer of a worker is about
+//	v/PLAN                → certRec            y/PLAN/BLOCK → 256 leaves of a tree that is being built
 package plan
 
 import (
 	"strings"
 
 	"stigmergy/contracts"
+	"stigmergy/contracts/certify"
 	spec "stigmergy/contracts/plan"
 	"stigmergy/handlers"
 )
@@ -51,19 +54,22 @@ func (*Handler) Name() string { return "plan" }
 // Topics are the requests about plans and the answers of workers.
 func (*Handler) Topics() []string {
 	return []string{
-		"hxo.plan.submit", "plan.resolved", "federation.claim", "federation.result", "federation.heartbeat",
+		"hxo.plan.submit", "plan.resolved", "federation.claim", "federation.result", "federation.heartbeat", "truth.verdict",
 	}
 }
 
 // Effects are what plans need of the world.
 func (*Handler) Effects() []handlers.EffectKind {
-	resolved := []string{"plan.resolved"}
+	resolved, verdict := []string{"plan.resolved"}, []string{"truth.verdict"}
 	return []handlers.EffectKind{
 		{Kind: spec.EffectResolve, Lane: spec.LanePlan, Ends: resolved},
 		{Kind: spec.EffectCached, Lane: spec.LanePlan, Ends: resolved},
 		{Kind: spec.EffectSplit, Lane: spec.LanePlan, Ends: resolved},
 		{Kind: spec.EffectRepartition, Lane: spec.LanePlan, Ends: resolved},
 		{Kind: spec.EffectRun, Lane: spec.LaneExec, Ends: []string{"federation.result"}, Also: []string{"federation.heartbeat"}},
+		{Kind: certify.EffectCertify, Lane: certify.LaneTruth, Ends: verdict},
+		{Kind: certify.EffectSign, Lane: certify.LaneTruth, Ends: verdict},
+		{Kind: certify.EffectBisect, Lane: certify.LaneTruth, Ends: verdict},
 	}
 }
 
@@ -81,6 +87,8 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 		c.result(ev)
 	case "federation.heartbeat":
 		c.heartbeat(ev)
+	case "truth.verdict":
+		c.verdict(ev)
 	}
 	c.end()
 }
@@ -100,6 +108,10 @@ func (*Handler) Tick(tx *handlers.Tx, timer string) {
 		c.againDue()
 	case "check":
 		c.checkMore(rest)
+	case "tree":
+		c.buildMore(rest)
+	case "truth":
+		c.truthSilent(rest)
 	}
 	c.end()
 }

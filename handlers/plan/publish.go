@@ -35,6 +35,9 @@ const (
 	itemClaimed = "c" // hxo.shard.claimed, if the grant still stands by then
 	itemCached  = "h" // claimed and done of the cached shards from Shard to To
 	itemDone    = "z" // every shard of the plan is done, and published
+	itemCertify = "v" // hxo.aggregate.certify: Truth is asked
+	itemFailed  = "n" // hxo.aggregate.failed: the bad leaves are looked for
+	itemFinal   = "f" // hxo.aggregate.finalized: Data is the certificate
 )
 
 // pace is how the last release went.
@@ -233,6 +236,12 @@ func (c *call) publish(p *planRec, it *item) int {
 	case itemDone:
 		c.completed(p)
 		return 0
+	case itemCertify:
+		c.certifyOut(p, it)
+	case itemFailed:
+		c.failedOut(p, it)
+	case itemFinal:
+		c.finalOut(p, it)
 	case itemStamped:
 		c.tx.Emit("hxo", it.Topic, p.ID, handlers.Open([]byte(it.Data)).Str("timestamp", c.tx.Time()).Bytes())
 	default:

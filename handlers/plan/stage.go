@@ -195,19 +195,3 @@ func (c *call) cachedNext(p *planRec, key string, it *item) int {
 	c.tx.Delete(key)
 	return 0
 }
-
-// completed is called when every shard of a plan that stands is done and
-// published: what follows is certification.
-func (c *call) completed(p *planRec) {}
-
-// leaf is a shard that stands at the end of a plan.
-type leaf struct {
-	stageID string
-	casID   string
-	sha256  string   // of its description
-	digest  [32]byte // of its output
-}
-
-// leaves gives the shards that stand, in the order of the tree's leaves: stages
-// in the plan's order, within a stage by cas_id, until fn returns false.
-func (c *call) leaves(p *planRec, fn func(l leaf) bool) {}
