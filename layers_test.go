@@ -40,6 +40,7 @@ handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
 handlers/all         : handlers handlers/*
+plans/view           : contracts contracts/plan
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard

@@ -39,6 +39,9 @@ func commands() []command {
 
 		{"post", "write", "Append one event to a lane, after checking it against its contract.", new(postCmd)},
 
+		{"plan", "plans", "Plans, their shards and outputs.", new(planCmd)},
+		{"executor", "plans", "Claim shards, run them, report, in a loop.", new(executorCmd)},
+
 		{"tail", "read", "The last events, and with -f the live ones.", new(tailCmd)},
 		{"wait", "read", "Block until an event comes, print it, end.", new(waitCmd)},
 		{"query", "read", "Select and aggregate over live, rotated and archived events.", new(queryCmd)},
@@ -97,6 +100,7 @@ func commandGroups() []kong.Group {
 	return []kong.Group{
 		{Key: "board", Title: "The board and its daemon:"},
 		{Key: "write", Title: "Writing:"},
+		{Key: "plans", Title: "Plans:"},
 		{Key: "read", Title: "Reading:"},
 		{Key: "contracts", Title: "Contracts:"},
 		{Key: "storage", Title: "Storage:"},

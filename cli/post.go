@@ -229,13 +229,20 @@ func (p *poster) build(data []byte) ([]byte, error) {
 		b.Source = strings.ToValidUTF8(raw, "�")
 	}
 	if b.ID == "" {
-		var rnd [10]byte
-		if _, err := rand.Read(rnd[:]); err != nil {
-			return nil, fmt.Errorf("making an id: %w", err)
+		if b.ID, err = p.a.uuid(); err != nil {
+			return nil, err
 		}
-		b.ID = contracts.UUIDv7(p.a.now().UnixMilli(), rnd)
 	}
 	return b.Append(nil), nil
+}
+
+// uuid is a new UUIDv7.
+func (a *app) uuid() (string, error) {
+	var rnd [10]byte
+	if _, err := rand.Read(rnd[:]); err != nil {
+		return "", fmt.Errorf("making an id: %w", err)
+	}
+	return contracts.UUIDv7(a.now().UnixMilli(), rnd), nil
 }
 
 const timeLayout = "2006-01-02T15:04:05.000000000Z"

@@ -162,15 +162,15 @@ func (w *Worker) line(topic, key, subject string, data any) ([]byte, error) {
 
 // Report is the data of federation.result.
 type Report struct {
-	PlanID     string `json:"plan_id"`
-	StageID    string `json:"stage_id"`
-	CASID      string `json:"cas_id"`
-	Executor   string `json:"executor"`
-	Attempt    int    `json:"attempt"`
-	OK         bool   `json:"ok"`
-	Digest     string `json:"output_digest,omitempty"`
-	Error      string `json:"error,omitempty"`
-	DurationMS int64  `json:"duration_ms"`
+	PlanID     string  `json:"plan_id"`
+	StageID    string  `json:"stage_id"`
+	CASID      string  `json:"cas_id"`
+	Executor   string  `json:"executor"`
+	Attempt    int     `json:"attempt"`
+	OK         bool    `json:"ok"`
+	Digest     string  `json:"output_digest,omitempty"`
+	Error      string  `json:"error,omitempty"`
+	DurationMS float64 `json:"duration_ms"` // to the microsecond
 }
 
 // Heartbeat is the data of federation.heartbeat.
@@ -178,10 +178,11 @@ type Heartbeat struct {
 	Executor string   `json:"executor"`
 	CASIDs   []string `json:"cas_ids"`
 	PlanID   string   `json:"plan_id,omitempty"`
+	Waiting  bool     `json:"waiting,omitempty"` // for a slot: not begun yet
 }
 
 // ResultData says what came of a shard.
 func ResultData(job *plan.ExecRun, executor string, res Result) Report {
 	return Report{PlanID: job.PlanID, StageID: job.StageID, CASID: job.CASID, Executor: executor, Attempt: job.Attempt,
-		OK: res.OK, Digest: res.Digest, Error: res.Error, DurationMS: res.Duration.Milliseconds()}
+		OK: res.OK, Digest: res.Digest, Error: res.Error, DurationMS: float64(res.Duration.Microseconds()) / 1000}
 }
