@@ -129,7 +129,7 @@ func (f *planFollow) event(h *query.Hit) error {
 // changesEnd tells whether a plan may have ended with such an event: counting
 // its shards each time would be work.
 func changesEnd(topic string) bool {
-	return topic == "hxo.shard.failed" || topic == "hxo.audit" || topic == "hxo.alert" || strings.HasPrefix(topic, "hxo.aggregate.")
+	return topic == "hxo.shard.failed" || topic == "hxo.shard.done" || topic == "hxo.audit" || topic == "hxo.alert" || strings.HasPrefix(topic, "hxo.aggregate.")
 }
 
 // planOf is the plan that an event is about.
@@ -143,7 +143,11 @@ func planOf(ev *contracts.Event) string {
 // verdict is what a plan came to as an exit status.
 func (f *planFollow) verdict() error {
 	p := f.board.Plan(f.id)
-	if p == nil || p.State() == view.StateDone {
+	if p == nil {
+		return nil
+	}
+	switch p.State() {
+	case view.StateDone, view.StateCertifying:
 		return nil
 	}
 	c := p.Counts()

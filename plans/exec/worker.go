@@ -80,8 +80,9 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 	if err := json.Unmarshal(e.Payload, &job); err != nil {
 		return fmt.Errorf("reading the effect %s: %w", e.Key, err)
 	}
-	stop := w.beats(ctx, e.Key, &job, report)
-	res, err := w.result(ctx, &job)
+	begun := make(chan struct{})
+	stop := w.beats(ctx, e.Key, &job, begun, report)
+	res, err := w.result(ctx, &job, begun)
 	stop()
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 
 // result waits for its turn and runs the shard; the slot is free again while
 // the output goes to the disk.
-func (w *Worker) result(ctx context.Context, job *plan.ExecRun) (Result, error) {
+func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun chan<- struct{}) (Result, error) {
 	r, err := w.run()
 	if err != nil {
 		return Result{}, err
@@ -103,6 +104,7 @@ func (w *Worker) result(ctx context.Context, job *plan.ExecRun) (Result, error) 
 	if err := w.slots.take(ctx); err != nil {
 		return Result{}, err
 	}
+	close(begun)
 	var object *durable.Object
 	task, err := w.Shelf.Task(job)
 	res := Result{}
@@ -119,22 +121,33 @@ func (w *Worker) result(ctx context.Context, job *plan.ExecRun) (Result, error) 
 	return r.Store(res, object), nil
 }
 
+// soon is when a shard that runs is told of for the first time: most have ended
+// by then.
+const soon = time.Second
+
 // beats tells every so often that the shard is still wanted: it may wait for
 // its turn, and run, for longer than a lease.
-func (w *Worker) beats(ctx context.Context, key string, job *plan.ExecRun, report func(string, []byte) error) (stop func()) {
+func (w *Worker) beats(ctx context.Context, key string, job *plan.ExecRun, begun <-chan struct{}, report func(string, []byte) error) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
-	tick := time.NewTicker(max(w.cfg.Beat(), 10*time.Millisecond))
+	every := max(w.cfg.Beat(), 10*time.Millisecond)
+	tick := time.NewTicker(every)
 	go func() {
 		defer close(done)
 		defer tick.Stop()
+		beat := Heartbeat{Executor: plan.ExecutorBuiltin, CASIDs: []string{job.CASID}, PlanID: job.PlanID, Waiting: true}
+		var first <-chan time.Time
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-begun:
+				begun, beat.Waiting, first = nil, false, time.After(min(soon, every))
+				continue
+			case <-first:
 			case <-tick.C:
 			}
-			line, err := w.line("federation.heartbeat", key, job.PlanID, Heartbeat{Executor: plan.ExecutorBuiltin, CASIDs: []string{job.CASID}, PlanID: job.PlanID})
+			line, err := w.line("federation.heartbeat", key, job.PlanID, beat)
 			if err == nil {
 				_ = report(plan.LaneExec, line) // the next one tells it too
 			}
