@@ -39,6 +39,7 @@ handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal 
 handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
+handlers/exemplar    : contracts contracts/exemplar handlers
 handlers/all         : handlers handlers/*
 plans/view           : contracts contracts/plan
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
@@ -46,7 +47,8 @@ exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard
 gitops               : contracts contracts/jcs contracts/seal
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops
+cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/*
+exemplars/feed       : contracts contracts/exemplar blackboard blackboard/layout blackboard/query exemplars
 .                    : cli
 scripts/agents/writer: -
 scripts/oracle       : -

@@ -61,6 +61,8 @@ func commands() []command {
 		{"replay", "storage", "Fold the whole history afresh and compare every owned lane byte for byte.", new(replayCmd)},
 
 		{"gitops", "gitops", "Commit a working tree in batches, with evidence.", new(gitopsCmd)},
+		{"exemplar", "runs", "Operational runs that are remembered: take in, list, add up.", new(exemplarCmd)},
+		{"ssot", "runs", "Find remembered runs by words.", new(ssotCmd)},
 
 		{"completion", "program", "Print the completion script of a shell.", new(completionCmd)},
 		{"man", "program", "Print the manual page.", new(manCmd)},
@@ -105,6 +107,7 @@ func commandGroups() []kong.Group {
 		{Key: "contracts", Title: "Contracts:"},
 		{Key: "storage", Title: "Storage:"},
 		{Key: "gitops", Title: "Git:"},
+		{Key: "runs", Title: "Runs:"},
 		{Key: "program", Title: "The program:"},
 	}
 }

@@ -15,6 +15,7 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 	return []blackboard.Worker{
 		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Now: time.Now},
 		executor(w),
+		exemplarFeed(w),
 	}, nil
 }
 

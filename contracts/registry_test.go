@@ -25,7 +25,7 @@ var designTopics = map[string]string{
 	"board.segment.sealed": "workers/archive", "board.segment.archived": "workers/archive",
 	"plan.resolved": "workers/plan", "federation.claim": "", "federation.result": "", "federation.heartbeat": "",
 	"truth.verdict": "", "gitops.run.request": "", "gitops.batch": "", "gitops.run": "",
-	"hfo.exemplar": "", "exemplar.ingested": "workers/exemplars", "swarm.followup": "swarm", "quarantine.drop": "",
+	"hfo.exemplar": "", "exemplar.ingested": "workers/exemplars", "exemplar.refused": "workers/exemplars", "swarm.followup": "swarm", "quarantine.drop": "",
 }
 
 var designRequests = []string{"blueprint.events", "federation.claim", "federation.heartbeat", "federation.result",

@@ -28,7 +28,7 @@ type Result struct {
 	ReceiptPath string `json:"receipt_path"`
 	New         bool   `json:"new"` // this event brought it
 	Position    string `json:"position"`
-	Ingested    string `json:"-"` // RFC 3339
+	Ingested    string `json:"ingested"` // when, RFC 3339
 }
 
 // Ingest takes a packet in, once: by content, and by (source, id). It checks
@@ -44,7 +44,7 @@ func (s *Store) Ingest(ctx context.Context, root *os.Root, ev Event, now time.Ti
 		return Result{}, s.told("reading", err)
 	}
 	if old == nil {
-		if err := checkSources(ctx, root, r.packet); err != nil {
+		if err := CheckSources(ctx, root, r.packet); err != nil {
 			return Result{}, err
 		}
 	}

@@ -29,6 +29,25 @@ func (w Window) where() (text string, args []any) {
 	return " WHERE " + strings.Join(parts, " AND "), args
 }
 
+// bound is an end of a window, for rows by n.
+type bound struct {
+	cond string
+	n    int64
+}
+
+func (w Window) bounds() (out []bound) {
+	for _, d := range []struct {
+		cond, day string
+		add       time.Duration
+	}{{"n >= ?", w.Since, 0}, {"n < ?", w.Until, 24 * time.Hour}} {
+		if d.day != "" {
+			ns, _ := contracts.ParseTime([]byte(d.day + "T00:00:00Z"))
+			out = append(out, bound{d.cond, (ns + int64(d.add)) / int64(time.Millisecond) << msBits})
+		}
+	}
+	return out
+}
+
 // GateFailures is how often a gate failed. Rate is failed ÷ (passed + failed),
 // nil where it never spoke.
 type GateFailures struct {
@@ -125,14 +144,8 @@ func (s *Store) MTBC(ctx context.Context, w Window) (out []MTBC, err error) {
 	if w.Scope != "" {
 		text, args = text+" AND scope GLOB ?", append(args, glob(w.Scope))
 	}
-	for _, d := range []struct {
-		cond, day string
-		add       time.Duration
-	}{{" AND n >= ?", w.Since, 0}, {" AND n < ?", w.Until, 24 * time.Hour}} {
-		if d.day != "" {
-			ns, _ := contracts.ParseTime([]byte(d.day + "T00:00:00Z"))
-			text, args = text+d.cond, append(args, (ns+int64(d.add))/int64(time.Millisecond)<<msBits)
-		}
+	for _, b := range w.bounds() {
+		text, args = text+" AND "+b.cond, append(args, b.n)
 	}
 	err = s.each(ctx, text+" GROUP BY scope ORDER BY scope", args, func(r *sql.Rows) error {
 		var m MTBC

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
+
+	"stigmergy/contracts"
 )
 
 // Exemplar is one row of the store.
@@ -31,20 +33,19 @@ type Exemplar struct {
 	Packet       json.RawMessage `json:"packet"`
 }
 
+// Member is one member of the packet, as JSON; nil if it has none.
+func (e *Exemplar) Member(key string) []byte { return contracts.Lookup(e.Packet, key).Raw }
+
 // Query selects exemplars; what is empty selects all.
 type Query struct {
 	// Words must all stand in the packet, whole or as a word's beginning. They
 	// are words, not query syntax: gitops_run finds gitops_run__gen88-v4.
-	Words   string
-	Scope   string // a name, or a pattern with * and ?
+	Words string
+	Window
 	Outcome string
 	Pushed  bool // only what was pushed
 	Limit   int  // 0: no limit
 }
-
-// List gives what the query selects, newest first; Words are looked for as
-// Search does.
-func (s *Store) List(ctx context.Context, q Query) ([]Exemplar, error) { return s.Search(ctx, q) }
 
 // Search gives what the query selects, best first: those that have every word
 // among what names them (scope, run_id, outcome, tags, keywords, id), then
@@ -127,6 +128,9 @@ func (s *Store) rows(ctx context.Context, match string, q Query, fn func(Exempla
 	}
 	if q.Scope != "" {
 		where, args = append(where, "e.scope GLOB ?"), append(args, glob(q.Scope))
+	}
+	for _, b := range q.bounds() {
+		where, args = append(where, "e."+b.cond), append(args, b.n)
 	}
 	if q.Outcome != "" {
 		where, args = append(where, "e.outcome = ?"), append(args, q.Outcome)

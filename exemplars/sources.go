@@ -69,11 +69,11 @@ func (c *checked) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// checkSources holds every source to its hash. What does not match is a
+// CheckSources holds every source to its hash. What does not match is a
 // Refusal that names the path; what could not be found out is another error.
 // Nothing is told of a file but its size: whoever may post a packet may not
 // learn what stands where.
-func checkSources(ctx context.Context, root *os.Root, packet []byte) error {
+func CheckSources(ctx context.Context, root *os.Root, packet []byte) error {
 	var bad []contracts.FieldError
 	var failed error
 	i := -1

@@ -42,9 +42,10 @@ CREATE TABLE exemplars (
 	ts TEXT NOT NULL, scope TEXT NOT NULL, run_id TEXT NOT NULL, outcome TEXT NOT NULL,
 	pushed INTEGER NOT NULL, clean INTEGER, batches INTEGER NOT NULL, committed INTEGER NOT NULL, failed_gates INTEGER NOT NULL,
 	insertions INTEGER NOT NULL, deletions INTEGER NOT NULL,
-	config_sha256 TEXT NOT NULL, receipt_path TEXT NOT NULL UNIQUE, ingested TEXT NOT NULL,
+	config_sha256 TEXT NOT NULL, receipt_path TEXT NOT NULL, ingested TEXT NOT NULL,
 	UNIQUE (source, event_id)
 );
+CREATE INDEX receipt ON exemplars (receipt_path);
 CREATE INDEX clean ON exemplars (scope, n) WHERE clean = 1;
 CREATE TABLE packets (n INTEGER PRIMARY KEY, packet TEXT NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', columnsize=0, tokenize="unicode61 remove_diacritics 2");

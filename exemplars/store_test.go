@@ -284,7 +284,7 @@ func TestSearch(t *testing.T) {
 	}{
 		{exemplars.Query{Words: "gitops_run"}, "5 4 3 1 0 6 2"},
 		{exemplars.Query{Words: "gitops_run", Limit: 1}, "5"},
-		{exemplars.Query{Words: "GitOps_Run", Scope: "gitops_run__*", Limit: 2}, "5 4"},
+		{exemplars.Query{Words: "GitOps_Run", Window: exemplars.Window{Scope: "gitops_run__*"}, Limit: 2}, "5 4"},
 		{exemplars.Query{Words: "migration"}, "1 2"},
 		{exemplars.Query{Words: "migr"}, "2 1"},
 		{exemplars.Query{Words: "naive"}, "1"},
@@ -299,9 +299,9 @@ func TestSearch(t *testing.T) {
 		{exemplars.Query{Words: "* ( ^ - \" '"}, ""},
 		{exemplars.Query{Words: "nothing-like-it"}, ""},
 		{exemplars.Query{Pushed: true}, "4"},
-		{exemplars.Query{Scope: "gitops_run*", Outcome: "ok", Limit: 2}, "5 4"},
-		{exemplars.Query{Scope: "gitops_run__?ld"}, "6"},
-		{exemplars.Query{Scope: "[g]itops_run__old"}, ""},
+		{exemplars.Query{Window: exemplars.Window{Scope: "gitops_run*"}, Outcome: "ok", Limit: 2}, "5 4"},
+		{exemplars.Query{Window: exemplars.Window{Scope: "gitops_run__?ld"}}, "6"},
+		{exemplars.Query{Window: exemplars.Window{Scope: "[g]itops_run__old"}}, ""},
 	} {
 		got := strings.ReplaceAll(strings.Join(p.search(c.q), " "), "gitops_", "")
 		if got != c.want {

@@ -30,6 +30,9 @@ const (
 	Type  = "hfo_exemplar_event"
 )
 
+// Dir is where packets lie that no run wrote to a place of its own.
+const Dir = "artifacts/exemplars"
+
 // ErrNoObject is a packet that is no JSON object.
 var ErrNoObject = errors.New("a packet is one JSON object")
 

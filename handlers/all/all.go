@@ -8,13 +8,14 @@ import (
 	"stigmergy/handlers"
 	"stigmergy/handlers/audit"
 	"stigmergy/handlers/board"
+	"stigmergy/handlers/exemplar"
 	"stigmergy/handlers/plan"
 )
 
 // New is the fold of a board: every handler, in the order in which events go
 // to them.
 func New() (*handlers.Machine, error) {
-	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New())
+	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), exemplar.New())
 	if err != nil {
 		return nil, fmt.Errorf("listing the handlers: %w", err)
 	}
