@@ -42,6 +42,7 @@ handlers/plan        : contracts contracts/certify contracts/merkle contracts/pl
 handlers/exemplar    : contracts contracts/exemplar handlers
 handlers/all         : handlers handlers/*
 plans/view           : contracts contracts/plan
+plans/truth          : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/durable blackboard/layout blackboard/query
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard

@@ -16,7 +16,6 @@ type Ask struct {
 	Attempt int     `json:"attempt"`
 	Root    string  `json:"merkle_root"` // claimed
 	Shards  int     `json:"total_shards"`
-	Origin  string  `json:"origin"`            // of the note
 	Outputs string  `json:"outputs,omitempty"` // all or sample
 	Note    string  `json:"note,omitempty"`    // the outside Truth's own
 	Suspect []Shard `json:"suspect,omitempty"` // named by it

@@ -39,7 +39,7 @@ func (c *call) failedOut(p *planRec, it *item) {
 func (c *call) askTruth(p *planRec, r *certRec, name, kind string) {
 	a := certify.Ask{
 		PlanID: p.ID, Attempt: r.Attempt, Root: r.Root, Shards: r.Size,
-		Origin: c.set.Origin(c.tx.BoardID()), Outputs: c.set.TruthOutputs, Note: r.Note, Last: r.Tries >= certify.Attempts,
+		Outputs: c.set.TruthOutputs, Note: r.Note, Last: r.Tries >= certify.Attempts,
 	}
 	if r.Suspect != "" {
 		if err := json.Unmarshal([]byte(r.Suspect), &a.Suspect); err != nil {

@@ -1,0 +1,378 @@
+package truth
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"stigmergy/blackboard/durable"
+	"stigmergy/blackboard/query"
+	"stigmergy/contracts"
+	"stigmergy/contracts/certify"
+	"stigmergy/contracts/merkle"
+	"stigmergy/contracts/plan"
+)
+
+// Board is where plans are read from.
+type Board struct {
+	Engine *query.Engine
+	CAS    durable.CAS
+}
+
+// Plan is a plan as the board's lines have it.
+type Plan struct {
+	ID       string // as the plan's events write it
+	Name     string
+	Stages   []string // stage_ids, in order
+	Attempts []*Attempt
+	Result   query.Result // holes and damage met on the way
+	shards   []shard
+	index    map[key]int32
+	sums     map[uint64]merkle.Hash // of descriptions, by cas_id
+	chunks   []string               // not read yet
+	manifest bool
+}
+
+// Attempt is one certification of a plan.
+type Attempt struct {
+	Number  int
+	Claimed merkle.Hash // hxo.aggregate.ready's
+	Shards  int         // and its total_shards
+	Ready   contracts.Position
+	// Tree is what stood when the claim was made, in the order of the leaves.
+	// Err says why it could not be made.
+	Tree *Tree
+	Err  error
+
+	Samples   []*certify.Sample // hxo.aggregate.certify's
+	SampleErr error
+	Certify   contracts.Position
+
+	End         contracts.Position // of finalized or failed; zero: neither yet
+	Certificate *Certificate       // of finalized
+	Reason      string             // of failed
+	Line        []byte             // finalized's or failed's own
+	Found       *Found             // what bisection found, if it did
+}
+
+// Certificate is what hxo.aggregate.finalized carries.
+type Certificate struct {
+	Certified  bool   `json:"certified"`
+	ID         string `json:"certificate_id"`
+	Timestamp  string `json:"timestamp"`
+	MerkleRoot string `json:"merkle_root"`
+	TreeSize   int    `json:"tree_size"`
+	Checkpoint string `json:"checkpoint"`
+}
+
+// Found is what a bisection found: it stands in the line truth.verdict.
+type Found struct {
+	Bad         []certify.Bad `json:"bad"`
+	Comparisons int           `json:"comparisons"`
+	From        int           `json:"from"`
+	To          int           `json:"to"`
+	Position    string        `json:"-"`
+}
+
+// Last is the newest attempt; nil if there was none.
+func (p *Plan) Last() *Attempt {
+	if len(p.Attempts) == 0 {
+		return nil
+	}
+	return p.Attempts[len(p.Attempts)-1]
+}
+
+// key is a shard within a plan.
+type key struct {
+	stage uint16
+	cas   uint64
+}
+
+type shard struct {
+	key
+	attempt int32
+	done    bool
+	output  merkle.Hash
+}
+
+// ErrNoPlan says that the board has no such plan.
+var ErrNoPlan = errors.New("the board has no plan of that plan_id")
+
+// lanes of the lines that are believed.
+const (
+	hxoLane   = "hxo"
+	planLane  = "workers/plan"
+	truthLane = "workers/truth"
+)
+
+// Read reads a plan. Of every attempt it keeps the claim; the trees of those
+// before the last are compared and let go.
+func (b Board) Read(ctx context.Context, planID string) (*Plan, error) {
+	topics, err := contracts.ParsePatterns([]string{"plan.resolved", "hxo.plan", "hxo.shard.*", "hxo.aggregate.*", "truth.verdict"})
+	if err != nil {
+		return nil, err
+	}
+	where, err := query.ParseFilters([]string{"plan_id:eq:" + planID})
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{index: map[key]int32{}, sums: map[uint64]merkle.Hash{}}
+	var fault error
+	res, err := b.Engine.Run(ctx, query.Request{Topics: topics, Where: where, JournaledOnly: true}, func(h *query.Hit) error {
+		fault = b.line(p, h.Event())
+		return fault
+	})
+	if err = errors.Join(fault, err); err != nil {
+		return nil, fmt.Errorf("reading the lines of plan %s: %w", planID, err)
+	}
+	p.Result = res
+	if p.ID == "" {
+		return p, ErrNoPlan
+	}
+	return p, nil
+}
+
+func (b Board) line(p *Plan, ev *contracts.Event) error {
+	switch ev.TopicName {
+	case "plan.resolved":
+		if ev.Pos.Lane == planLane {
+			return b.resolved(p, ev)
+		}
+		return nil
+	case "truth.verdict":
+		p.verdict(ev)
+		return nil
+	}
+	if ev.Pos.Lane != hxoLane {
+		return nil // another bus's history
+	}
+	data := ev.Data()
+	switch ev.TopicName {
+	case "hxo.plan":
+		p.ID, p.Name = contracts.GetString(data, "plan_id"), contracts.GetString(data, "plan_name")
+	case "hxo.shard.created", "hxo.shard.claimed", "hxo.shard.failed":
+		p.shard(data, false)
+	case "hxo.shard.done":
+		p.shard(data, true)
+	case "hxo.aggregate.ready":
+		b.ready(p, ev, data)
+	case "hxo.aggregate.certify":
+		p.certify(ev, data)
+	case "hxo.aggregate.finalized", "hxo.aggregate.failed":
+		p.ended(ev, data)
+	}
+	return nil
+}
+
+// resolved notes which objects describe the plan's shards.
+func (b Board) resolved(p *Plan, ev *contracts.Event) error {
+	var r struct {
+		Manifest string       `json:"manifest_sha256"`
+		Parts    []plan.Chunk `json:"parts"`
+	}
+	if err := json.Unmarshal(ev.Data(), &r); err != nil {
+		return fmt.Errorf("reading plan.resolved at %s: %w", ev.Pos, err)
+	}
+	for _, c := range r.Parts {
+		p.chunks = append(p.chunks, c.SHA256)
+	}
+	if r.Manifest == "" || p.manifest {
+		return nil
+	}
+	raw, err := b.CAS.Get(r.Manifest)
+	if err != nil {
+		return fmt.Errorf("reading the manifest that %s names: %w", ev.Pos, err)
+	}
+	var m plan.Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return fmt.Errorf("reading the manifest %s: %w", r.Manifest, err)
+	}
+	p.manifest = true
+	for _, s := range m.Stages {
+		p.Stages = append(p.Stages, s.StageID)
+		for _, c := range s.Chunks {
+			p.chunks = append(p.chunks, c.SHA256)
+		}
+	}
+	return nil
+}
+
+// shard takes in an event of a shard: the last one counts, and of attempts the
+// highest.
+func (p *Plan) shard(data []byte, done bool) {
+	var k key
+	cas, stage, attempt := "", "", int32(1)
+	var output merkle.Hash
+	contracts.Members(data, func(name []byte, v contracts.Value) bool {
+		switch string(name) {
+		case "cas_id":
+			cas = v.Text()
+		case "stage_id":
+			stage = v.Text()
+		case "attempt":
+			n, _ := v.Int()
+			attempt = int32(n)
+		case "output_digest":
+			_, _ = hex.Decode(output[:], v.TextBytes()[:min(len(v.TextBytes()), 64)])
+		}
+		return true
+	})
+	at := slices.Index(p.Stages, stage)
+	n, err := strconv.ParseUint(cas, 16, 64)
+	if at < 0 || err != nil {
+		return
+	}
+	k = key{uint16(at), n}
+	i, known := p.index[k]
+	if !known {
+		i = int32(len(p.shards))
+		p.index[k] = i
+		p.shards = append(p.shards, shard{key: k})
+	}
+	s := &p.shards[i]
+	if attempt < s.attempt {
+		return // a late result of a fenced attempt
+	}
+	s.attempt, s.done = attempt, done
+	if done {
+		s.output = output
+	}
+}
+
+// ready takes a snapshot of what stands.
+func (b Board) ready(p *Plan, ev *contracts.Event, data []byte) {
+	a := &Attempt{Number: attemptOf(data), Ready: ev.Pos}
+	total, _ := contracts.GetInt(data, "total_shards")
+	a.Shards = int(total)
+	a.Claimed, a.Err = merkle.ParseHash(contracts.GetString(data, "merkle_root"))
+	if a.Err == nil {
+		a.Tree, a.Err = b.stand(p)
+	}
+	if last := p.Last(); last != nil && last.Tree != nil {
+		last.Tree.drop()
+	}
+	p.Attempts = append(p.Attempts, a)
+}
+
+func attemptOf(data []byte) int {
+	n, ok := contracts.GetInt(data, "attempt")
+	if !ok {
+		return 1
+	}
+	return int(n)
+}
+
+// stand is the tree over the shards that stand now.
+func (b Board) stand(p *Plan) (*Tree, error) {
+	if err := b.describe(p); err != nil {
+		return nil, err
+	}
+	t := &Tree{plan: p.ID, stages: p.Stages}
+	for _, s := range p.shards {
+		if !s.done {
+			continue
+		}
+		sum, ok := p.sums[s.cas]
+		if !ok {
+			return nil, fmt.Errorf("shard %s/%016x stands in no manifest of the plan", p.Stages[s.stage], s.cas)
+		}
+		t.leaves = append(t.leaves, leaf{s.key, sum, s.output})
+	}
+	slices.SortFunc(t.leaves, func(a, b leaf) int {
+		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.cas, b.cas))
+	})
+	t.hash()
+	return t, nil
+}
+
+// describe reads the chunks that were not read yet.
+func (b Board) describe(p *Plan) error {
+	for _, name := range p.chunks {
+		raw, err := b.CAS.Get(name)
+		if err != nil {
+			return fmt.Errorf("reading the descriptions of the plan's shards: %w", err)
+		}
+		for line := range bytes.SplitSeq(bytes.TrimSuffix(raw, []byte("\n")), []byte("\n")) {
+			sum, err := merkle.ParseHash(contracts.GetString(line, "sha256"))
+			if err != nil {
+				return fmt.Errorf("reading the descriptions in %s: %w", name, err)
+			}
+			p.sums[casOf(sum)] = sum
+		}
+	}
+	p.chunks = nil
+	return nil
+}
+
+// casOf is a cas_id as a number: the first eight bytes of the hash.
+func casOf(sum merkle.Hash) (n uint64) {
+	for _, b := range sum[:8] {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+// of is the attempt that an event is about: the newest, if its root is that.
+func (p *Plan) of(data []byte) *Attempt {
+	a := p.Last()
+	if a == nil || a.Number != attemptOf(data) {
+		return nil
+	}
+	return a
+}
+
+func (p *Plan) certify(ev *contracts.Event, data []byte) {
+	a := p.of(data)
+	if a == nil {
+		return
+	}
+	a.Certify = ev.Pos
+	if root := contracts.GetString(data, "merkle_root"); root != a.Claimed.String() {
+		a.SampleErr = fmt.Errorf("hxo.aggregate.certify at %s is of the root %s, hxo.aggregate.ready of %s", ev.Pos, root, a.Claimed)
+	}
+	contracts.Elements(contracts.Lookup(data, "sample_proofs").Raw, func(v contracts.Value) bool {
+		s, err := certify.ParseSample(v.Raw)
+		if err != nil {
+			a.SampleErr = cmp.Or(a.SampleErr, err)
+			return false
+		}
+		a.Samples = append(a.Samples, s)
+		return true
+	})
+	if a.SampleErr == nil {
+		a.SampleErr = certify.CheckSamples(p.ID, a.Claimed, a.Samples)
+	}
+}
+
+func (p *Plan) ended(ev *contracts.Event, data []byte) {
+	a := p.of(data)
+	if a == nil {
+		return
+	}
+	a.End, a.Line = ev.Pos, bytes.Clone(ev.Line)
+	a.Reason = contracts.GetString(data, "reason")
+	if c := contracts.Lookup(data, "certificate"); c.Exists() {
+		a.Certificate = new(Certificate)
+		if json.Unmarshal(c.Raw, a.Certificate) != nil {
+			a.Certificate = &Certificate{}
+		}
+	}
+}
+
+// verdict keeps what a bisection found: it comes behind hxo.aggregate.failed.
+func (p *Plan) verdict(ev *contracts.Event) {
+	a := p.of(ev.Data())
+	if a == nil || ev.Pos.Lane != truthLane || !contracts.Lookup(ev.Data(), "comparisons").Exists() {
+		return
+	}
+	f := &Found{Position: ev.Pos.String()}
+	if json.Unmarshal(ev.Data(), f) == nil {
+		a.Found = f
+	}
+}
