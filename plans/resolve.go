@@ -49,7 +49,10 @@ func Text(document []byte) []byte {
 
 // Resolve reads, checks, expands and hashes a plan and stores its manifest.
 func (r *Resolver) Resolve(ctx context.Context, ask plan.Resolve) (*Result, error) {
-	p, faults := plan.Parse(Text(ask.Plan), ask.Kinds)
+	p, faults, err := parse(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
 	if p == nil {
 		return &Result{Faults: faults}, nil
 	}
@@ -66,6 +69,29 @@ func (r *Resolver) Resolve(ctx context.Context, ask plan.Resolve) (*Result, erro
 		return &Result{Faults: plan.SortFaults(run.faults)}, nil
 	}
 	return run.write(ctx, ask.PlanID, p)
+}
+
+// parse lets go of a document that takes too long when nobody wants it any
+// more: the YAML parser knows no context.
+func parse(ctx context.Context, ask plan.Resolve) (p *plan.Plan, faults []plan.Fault, err error) {
+	done := make(chan struct{})
+	var got *plan.Plan
+	var list []plan.Fault
+	go func() {
+		defer close(done)
+		defer func() { // a document must not end the process: it would be tried again at every start
+			if r := recover(); r != nil {
+				got, list = nil, []plan.Fault{{Keyword: "internal", Expected: "a plan that can be read", Got: clip(fmt.Sprint(r)), Hint: "this is a fault of the program: please report the plan"}}
+			}
+		}()
+		got, list = plan.Parse(Text(ask.Plan), ask.Kinds)
+	}()
+	select {
+	case <-done:
+		return got, list, nil
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
 }
 
 // resolution is one plan's.
@@ -107,7 +133,7 @@ func (r *resolution) stage(ctx context.Context, s *plan.Draft, byID map[string]*
 		return err
 	}
 	if r.total += made.n; r.total > plan.MaxShards {
-		r.fault(s, "/partition", "shards", fmt.Sprintf("a plan of at most %d shards", plan.MaxShards), fmt.Sprintf("%d up to this stage", r.total), "a larger per_shard, or several plans")
+		r.faults = append(r.faults, s.TooMany(int64(r.total)))
 		return nil
 	}
 	if len(s.Spec) == 0 {

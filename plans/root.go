@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"stigmergy/contracts/plan"
 )
 
 // world is the files below a plan's root, as one resolution sees them.
@@ -120,12 +122,12 @@ func (w *world) near(name string) string {
 	if err != nil {
 		return ""
 	}
-	want := strings.ToLower(path.Base(name))
-	for _, e := range entries {
-		got := strings.ToLower(e.Name())
-		if got == want || len(want) > 3 && (strings.HasPrefix(got, want) || strings.HasPrefix(want, got)) {
-			return path.Join(path.Dir(name), e.Name())
-		}
+	words := make([]string, len(entries))
+	for i, e := range entries {
+		words[i] = e.Name()
+	}
+	if near := plan.Nearest(path.Base(name), words); near != "" {
+		return path.Join(path.Dir(name), near)
 	}
 	return ""
 }

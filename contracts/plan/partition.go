@@ -239,6 +239,7 @@ func (r *reader) size(o *object, name string, def int64) int64 {
 }
 
 func (r *reader) rangeOf(o *object, out *Partition) {
+	before := len(r.list)
 	out.From, out.To = o.integer("from", 0, -maxExact, maxExact), o.integer("to", 0, -maxExact, maxExact)
 	out.Step = o.integer("step", 1, -maxExact, maxExact)
 	out.PerShard = o.integer("per_shard", 1, 1, maxExact)
@@ -248,6 +249,9 @@ func (r *reader) rangeOf(o *object, out *Partition) {
 	}
 	if out.Step == 0 {
 		r.add(o.n.get("step"), o.at+"/step", "range", "a step that is not 0", "0", "")
+		return
+	}
+	if len(r.list) > before {
 		return
 	}
 	count := out.Count()
@@ -268,6 +272,7 @@ func (r *reader) itemsOf(o *object, out *Partition) {
 	case len(v.items) == 0:
 		r.add(v, o.at+"/items", "shards", "at least one item", "none", "a stage without shards does nothing: leave it out")
 	default:
+		r.exact(v, o.at+"/items")
 		buf := make([]byte, 0, 16*len(v.items))
 		for _, item := range v.items {
 			start := len(buf)

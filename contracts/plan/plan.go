@@ -82,7 +82,6 @@ type reader struct {
 func (r *reader) plan(doc *node) *Plan {
 	p := &Plan{}
 	o := r.object(doc, "", "a plan: plan_name and stages")
-	r.exact(doc, "")
 	var at *node
 	p.Name, at = o.str("plan_name", "the plan's name", true)
 	if at != nil && (strings.TrimSpace(p.Name) == "" || len(p.Name) > maxName || hasControl(p.Name)) {
@@ -103,6 +102,7 @@ func (r *reader) plan(doc *node) *Plan {
 				p.Stages = append(p.Stages, s)
 			}
 		}
+		r.total(p.Stages)
 		r.twins(p.Stages)
 		r.graph(p.Stages)
 		for _, s := range p.Stages {
@@ -113,20 +113,18 @@ func (r *reader) plan(doc *node) *Plan {
 	return p
 }
 
-// exact finds what two readers of the document could understand differently:
-// numbers that doubles do not hold, and names that stand twice below the
-// fields that are known (those are found by object).
+// exact finds what two readers of a value could understand differently:
+// numbers that doubles do not hold, and names that stand twice.
 func (r *reader) exact(n *node, at string) {
+	const hint = "in quotes it is kept as it is"
 	switch n.kind {
 	case contracts.Number:
-		if isNumber(n.text) && !strings.ContainsAny(n.text, ".eE") {
-			if _, ok := whole(n); !ok {
-				r.add(n, at, "number", "a number up to 2^53, which all readers of JSON hold exactly", clip(n.text), "in quotes it is kept as it is")
-			}
-			return
-		}
-		if !isNumber(n.text) {
-			r.add(n, at, "number", "a number that a double holds", clip(n.text), "in quotes it is kept as it is")
+		_, exact := whole(n)
+		switch {
+		case !isNumber(n.text):
+			r.add(n, at, "number", "a number that a double holds", clip(n.text), hint)
+		case !exact && !strings.ContainsAny(n.text, ".eE"):
+			r.add(n, at, "number", "a number up to 2^53, which all readers of JSON hold exactly", clip(n.text), hint)
 		}
 	case contracts.Array:
 		for i, item := range n.items {
@@ -135,13 +133,39 @@ func (r *reader) exact(n *node, at string) {
 	case contracts.Object:
 		seen := make(map[string]bool, len(n.members))
 		for _, m := range n.members {
-			if seen[m.name] && strings.Count(at, "/") > 3 || seen[m.name] && strings.HasSuffix(at, "/spec") {
+			if seen[m.name] {
 				r.add(m.at, pointer(at, m.name), "duplicate_key", "each name once", quoted(m.name)+" a second time", "")
 			}
 			seen[m.name] = true
 			r.exact(m.value, pointer(at, m.name))
 		}
 	}
+}
+
+// total adds up what is known without looking at any file.
+func (r *reader) total(stages []*Draft) {
+	var sum int64
+	for _, s := range stages {
+		p := &s.Partition
+		n := int64(len(p.Items))
+		if p.By == ByRange && s.Sound {
+			n = p.Count()
+		}
+		per := max(p.PerShard, 1)
+		sum += (n + per - 1) / per
+		if sum > MaxShards {
+			r.list = append(r.list, s.TooMany(sum))
+			for _, s := range stages {
+				s.Sound = false
+			}
+			return
+		}
+	}
+}
+
+// TooMany is the fault of a plan that has n shards up to this stage.
+func (s *Draft) TooMany(n int64) Fault {
+	return s.Fault("/partition", "shards", fmt.Sprintf("a plan of at most %d shards", MaxShards), fmt.Sprintf("%d up to this stage", n), "a larger per_shard, or several plans")
 }
 
 // twins finds stage_ids that stand twice.
@@ -161,4 +185,18 @@ func (r *reader) twins(stages []*Draft) {
 
 func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 })
+}
+
+// CanonicalText is a document, YAML or JSON, as the canonical JSON of RFC 8785:
+// what a plan's SHA-256 is of.
+func CanonicalText(text []byte) ([]byte, []Fault) {
+	doc, list := parseDocument(text)
+	if doc == nil {
+		return nil, list
+	}
+	out, err := jcs.Append(nil, doc.appendJSON(nil))
+	if err != nil {
+		return nil, []Fault{{Keyword: "json", Expected: "a document that RFC 8785 can write", Got: clip(err.Error()), Line: 1, Column: 1}}
+	}
+	return out, nil
 }

@@ -96,6 +96,7 @@ func (r *reader) spec(o *object, s *Draft, k *Kind) {
 		r.add(v, at, "type", "an object", v.show(), "")
 		return
 	}
+	r.exact(v, at)
 	raw := v.appendJSON(nil)
 	var err error
 	if s.Spec, err = jcs.Append(nil, raw); err != nil {

@@ -58,9 +58,9 @@ func parseSize(s string) (int64, error) {
 	return n * unit, nil
 }
 
-// nearest is the word that differs from s by at most a third of its bytes and
+// Nearest is the word that differs from s by at most a third of its bytes and
 // never more than three, or "".
-func nearest(s string, words []string) string {
+func Nearest(s string, words []string) string {
 	best, least := "", min(max(len(s)/3, 1), 3)+1
 	if len(s) > maxKind {
 		return ""
@@ -98,7 +98,7 @@ func distance(a, b string) int {
 }
 
 func didYouMean(s string, words []string) string {
-	if w := nearest(s, words); w != "" {
+	if w := Nearest(s, words); w != "" {
 		return "did you mean " + w + "?"
 	}
 	return ""

@@ -23,7 +23,7 @@ func parseYAML(text []byte) (out *node, faults []Fault) {
 		return nil, []Fault{{Keyword: "size", Expected: fmt.Sprintf("a plan in YAML of at most %d bytes", MaxYAML), Got: fmt.Sprintf("%d bytes", len(text)), Hint: "in JSON it may be larger"}}
 	}
 	if line := tooDeep(text); line > 0 {
-		return nil, []Fault{{Keyword: "size", Expected: "a plan", Got: "lists or maps nested too deep", Line: line, Column: 1}}
+		return nil, []Fault{{Keyword: "size", Expected: "a plan", Got: "lists or maps nested too deep, or too long a map", Line: line, Column: 1}}
 	}
 	defer func() { // the parser is a guest: its panics are faults of the document
 		if r := recover(); r != nil {
@@ -32,7 +32,7 @@ func parseYAML(text []byte) (out *node, faults []Fault) {
 	}()
 	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, []Fault{yamlFault(err)}
+		return nil, []Fault{yamlFault(err, text)}
 	}
 	w := yamlWalker{}
 	for _, doc := range file.Docs {
@@ -54,7 +54,7 @@ func parseYAML(text []byte) (out *node, faults []Fault) {
 	return out, nil
 }
 
-func yamlFault(err error) Fault {
+func yamlFault(err error, text []byte) Fault {
 	f := Fault{Keyword: "yaml", Expected: "YAML", Line: 1, Column: 1}
 	msg := err.Error()
 	var at yaml.Error
@@ -63,10 +63,19 @@ func yamlFault(err error) Fault {
 		f.Line, f.Column = position(at.GetToken())
 	}
 	f.Got = clip(strings.Join(strings.Fields(msg), " "))
-	if strings.Contains(msg, "character") && strings.Contains(msg, "tab") {
-		f.Hint = "indent with spaces"
+	if row := lineOf(text, f.Line); len(row) > 0 && row[0] == '\t' {
+		f.Expected, f.Got, f.Hint = "spaces before the text", "a tab", "YAML does not indent with tabs"
 	}
 	return f
+}
+
+func lineOf(text []byte, n int) []byte {
+	for row := range bytes.Lines(text) {
+		if n--; n == 0 {
+			return row
+		}
+	}
+	return nil
 }
 
 func position(t *token.Token) (line, column int) {
@@ -85,6 +94,12 @@ type yamlWalker struct {
 func (w *yamlWalker) add(n ast.Node, expected, got, hint string) {
 	f := Fault{Keyword: "yaml", Expected: expected, Got: got, Hint: hint}
 	f.Line, f.Column = position(n.GetToken())
+	if m, ok := n.(ast.MapNode); ok { // whose token is its first colon
+		for it := m.MapRange(); it.Next(); {
+			f.Line, f.Column = position(it.Key().GetToken())
+			break
+		}
+	}
 	w.faults = append(w.faults, f)
 }
 
@@ -203,13 +218,14 @@ func describe(n ast.Node) string {
 	return clip(strings.Join(strings.Fields(n.String()), " "))
 }
 
-// tooDeep returns the line at which more brackets, or block marks between two
-// commas, stand open than any plan needs, counted without understanding
-// quotes: the parser recurses over them, and a stack that overflows ends the
-// process. Lines may indent as deep as the size allows: that is not deep.
+// tooDeep returns the line at which more brackets, or block marks and quotes
+// between two commas, stand open than any plan needs, or a map has more keys,
+// counted without understanding quotes: the parser recurses over them, a stack
+// that overflows ends the process, and it compares each key with all before it.
+// Lines may indent as deep as the size allows: that is not deep.
 func tooDeep(text []byte) int {
-	const mostBrackets, mostMarks = 10_000, 512
-	line, open := 1, 0
+	const mostBrackets, mostMarks, mostKeys = 10_000, 512, 5_000
+	line, open, keys, indent := 1, 0, 0, -1
 	for row := range bytes.Lines(text) {
 		marks := 0
 		for i, c := range row {
@@ -221,12 +237,26 @@ func tooDeep(text []byte) int {
 				open++
 			case c == ']' || c == '}':
 				open = max(open-1, 0)
-			case c == '!' || c == '&' || c == '*' || blank && (c == '-' || c == '?' || c == ':'):
+			case c == '!' || c == '&' || c == '*' || c == '"' || c == '\'' || blank && (c == '-' || c == '?' || c == ':'):
 				marks++
 			}
 			if open > mostBrackets || marks > mostMarks {
 				return line
 			}
+		}
+		trimmed := bytes.TrimLeft(row, " ")
+		switch at := len(row) - len(trimmed); {
+		case len(bytes.TrimSpace(row)) == 0 || trimmed[0] == '#':
+		case at != indent || trimmed[0] == '-':
+			if at < indent || trimmed[0] == '-' {
+				keys = 0
+			}
+			indent = at
+		case marks > 0:
+			keys++
+		}
+		if keys > mostKeys {
+			return line
 		}
 		line++
 	}
