@@ -31,15 +31,17 @@ blackboard/settings  : contracts blackboard/layout
 blackboard/durable   : contracts blackboard/layout
 blackboard/archive   : contracts contracts/merkle blackboard/layout blackboard/durable
 blackboard/journal   : contracts contracts/merkle blackboard/layout blackboard/durable blackboard/archive
+blackboard/history   : contracts contracts/merkle contracts/seal blackboard/layout blackboard/durable blackboard/archive blackboard/journal
 blackboard/lanes     : contracts blackboard/layout blackboard/journal blackboard/settings
 blackboard/query     : contracts contracts/merkle blackboard/layout blackboard/settings blackboard/archive blackboard/journal blackboard/lanes
-blackboard           : contracts contracts/merkle blackboard/layout blackboard/settings blackboard/archive blackboard/durable blackboard/journal blackboard/lanes
+blackboard           : contracts contracts/merkle contracts/seal blackboard/layout blackboard/settings blackboard/archive blackboard/durable blackboard/journal blackboard/lanes blackboard/history
 handlers             : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings
 handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings handlers
 handlers/audit       : contracts blackboard blackboard/journal handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
 handlers/exemplar    : contracts contracts/exemplar handlers
+handlers/sign        : contracts blackboard blackboard/journal handlers
 handlers/all         : handlers handlers/*
 plans/view           : contracts contracts/plan
 plans/truth          : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/durable blackboard/layout blackboard/query
@@ -48,8 +50,9 @@ exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard
 gitops               : contracts contracts/jcs contracts/seal
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/*
+cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
 exemplars/feed       : contracts contracts/exemplar blackboard blackboard/layout blackboard/query exemplars
+daemon/signer        : contracts contracts/merkle contracts/seal blackboard blackboard/* handlers/sign daemon
 .                    : cli
 scripts/agents/writer: -
 scripts/oracle       : -

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/journal"
 )
 
@@ -122,8 +123,10 @@ func (k *Kernel) commit(ctx context.Context, in *intake) error {
 	if err != nil {
 		return err
 	}
-	k.stats.Lines.Add(e.Lines)
-	k.stats.Bytes.Add(e.To - e.From)
+	if t.lane != history.SignerLane { // a checkpoint is no news of anybody's
+		k.stats.Lines.Add(e.Lines)
+		k.stats.Bytes.Add(e.To - e.From)
+	}
 	k.snaps.input += e.To - e.From
 	return k.publish(ctx, e, step, t.path())
 }

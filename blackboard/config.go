@@ -135,15 +135,19 @@ func (r recorded) config(set *settings.Settings, reg *contracts.Registry) (*Conf
 // ErrOtherBuild says that a board must first be brought up by another build.
 var ErrOtherBuild = errors.New("another build is needed once")
 
+// nothingAgain stands for a version where no line is folded a second time.
+const nothingAgain = "\x00"
+
 // configFrom makes the configuration that a config entry recorded. Where the
 // board's contracts were checked by built-in ones that this build does not
-// have, what they decided cannot be decided again.
+// have, what they decided cannot be decided again; with nothingAgain for a
+// version, nothing is, and the settings go on with this build's contracts.
 func configFrom(text []byte, version string) (*Config, error) {
 	var r recorded
 	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, fmt.Errorf("reading a recorded configuration: %w", err)
 	}
-	if r.Builtin != builtinSum() {
+	if r.Builtin != builtinSum() && version != nothingAgain {
 		return nil, fmt.Errorf("refolding what was taken in with the built-in contracts of version %s: this build has others: run that version's `stigmergy up --once` and try again: %w", version, ErrOtherBuild)
 	}
 	set, err := settings.FromCanonical(r.Settings)

@@ -238,7 +238,11 @@ func (k *Kernel) due() time.Time {
 func (k *Kernel) Close(ctx context.Context) error {
 	var errs []error
 	if ctx.Err() == nil && k.sync.err() == nil {
-		errs = append(errs, k.drainAll(ctx))
+		err := k.drainAll(ctx)
+		if err == nil {
+			err = k.lastWords(ctx)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, k.abandon())...)
 }

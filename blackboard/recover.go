@@ -137,10 +137,30 @@ func (r *recovery) load() (journal.Cursor, error) {
 	r.build, r.some = h.Version, true
 	r.prev, _, _ = journal.Before(k.layout, h.Cursor)
 	c, err := r.refold.configs(h.Config)
+	if errors.Is(err, ErrOtherBuild) && h.Seq == k.journal.Next() { // nothing is folded again: the board goes on with this build
+		c, err = k.configNow(h.Config)
+		k.foldWas = otherBuild
+	}
 	if err != nil {
 		return h.Cursor, err
 	}
 	return h.Cursor, r.refold.use(c)
+}
+
+// otherBuild is no fold version: the next run keeps a base state.
+const otherBuild = -1
+
+// configNow is a recorded configuration with this build's contracts.
+func (k *Kernel) configNow(sum string) (*Config, error) {
+	text, err := k.cas.Get(sum)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration in force: %w", err)
+	}
+	c, err := configFrom(text, nothingAgain)
+	if err == nil {
+		c.SHA256 = sum // what is in force, until the next entry says otherwise
+	}
+	return c, err
 }
 
 // fits says whether a snapshot is of this board and of this journal.

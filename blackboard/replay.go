@@ -93,17 +93,7 @@ type replayer struct {
 // places learns what the journal says later: which handlers are to be skipped
 // where, where segments begin, and where moved lanes stand.
 func (p *replayer) places() error {
-	st := snapshots{layout: p.opt.Layout}.load(func(snapHeader) bool { return true })
-	if st != nil {
-		for _, t := range st.tails {
-			if raw, err := contracts.UnescapeLane(t.Path); err == nil {
-				p.refold.content.paths[segmentKey{t.Lane, t.Segment}] = raw
-			}
-			if t.Base != 0 {
-				p.refold.content.bases[segmentKey{t.Lane, t.Segment}] = t.Base
-			}
-		}
-	}
+	p.refold.content.snapshotPlaces()
 	var base string
 	pruned := false
 	_, err := journal.Scan(p.opt.Layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
@@ -123,6 +113,23 @@ func (p *replayer) places() error {
 	h, err := p.load(base)
 	p.from, p.out.From = h.Cursor, h.Seq
 	return err
+}
+
+// snapshotPlaces learns from the newest snapshot where moved lanes stand and
+// where segments begin.
+func (c *content) snapshotPlaces() {
+	st := snapshots{layout: c.layout}.load(func(snapHeader) bool { return true })
+	if st == nil {
+		return
+	}
+	for _, t := range st.tails {
+		if raw, err := contracts.UnescapeLane(t.Path); err == nil {
+			c.paths[segmentKey{t.Lane, t.Segment}] = raw
+		}
+		if t.Base != 0 {
+			c.bases[segmentKey{t.Lane, t.Segment}] = t.Base
+		}
+	}
 }
 
 // load puts a base state back.
@@ -167,7 +174,7 @@ func (p *replayer) entry(e *journal.Entry) error {
 	switch e.Kind {
 	case journal.Open:
 		p.build = e.Version
-		p.old = e.Fold != p.opt.Fold.Version()
+		p.old = p.old || e.Fold != p.opt.Fold.Version() // until the state that this one began with
 		if p.refold.config == nil {
 			return nil
 		}
@@ -179,6 +186,10 @@ func (p *replayer) entry(e *journal.Entry) error {
 		p.out.Inputs += e.Lines
 	}
 	err := p.refold.entry(e)
+	if e.Kind == journal.Config && errors.Is(err, ErrOtherBuild) { // other built-in contracts: by root only
+		p.old, p.refold.pending = true, nil
+		return nil
+	}
 	if errors.Is(err, ErrDiverged) {
 		return &DifferError{Lane: e.Lane, Segment: e.Segment, Offset: e.From, Seq: e.Seq, What: err.Error()}
 	}

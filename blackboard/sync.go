@@ -208,6 +208,21 @@ func (s *syncer) wait(ctx context.Context, seq uint64) error {
 	return s.failed
 }
 
+// grown is wait for who has time: it does not make the syncer hurry.
+func (s *syncer) grown(ctx context.Context, seq uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stop := context.AfterFunc(ctx, s.cond.Broadcast)
+	defer stop()
+	for s.synced < seq && s.failed == nil && ctx.Err() == nil {
+		s.cond.Wait()
+	}
+	if s.failed == nil && s.synced < seq {
+		return ctx.Err()
+	}
+	return s.failed
+}
+
 // err is why syncing failed.
 func (s *syncer) err() error {
 	s.mu.Lock()

@@ -182,11 +182,13 @@ func (w *workers) due() (at time.Time) {
 }
 
 // Outstanding are the effects without an answer, by key, and how often each
-// was tried.
+// was tried; those that last for ever are left out unless they fail.
 func (k *Kernel) Outstanding() map[string]int {
 	out := map[string]int{}
 	for key, j := range k.work.jobs {
-		out[key] = j.tries
+		if j.tries > 0 || !j.lasts() {
+			out[key] = j.tries
+		}
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/settings"
 )
@@ -101,6 +102,9 @@ func makeBoard(a *app, dir string) (l layout.Layout, made bool, err error) {
 		if err := writeNew(f.path, f.text); err != nil {
 			return l, made, fmt.Errorf("making a board: %w", err)
 		}
+	}
+	if _, err := history.EnsureKey(l, nil, a.origin(l)); err != nil {
+		return l, made, keyFault(err)
 	}
 	if err := tellAgents(l); err != nil {
 		a.note("stigmergy: %v; the board is made, agents have to be told in another way", err)

@@ -29,7 +29,7 @@ func TestStatusSeesLanes(t *testing.T) {
 	b.append("ci", `{"type":"a.b"}`+"\nhalf a li")
 	b.append("new", "{}\n")
 	s := statusOf(t, b)
-	if s.Up || len(s.BoardID) != 32 || s.Seq == 0 || s.Pending != 24+3 || len(s.Lanes) != 2 || s.Disk.Free <= 0 {
+	if s.Up || len(s.BoardID) != 32 || s.Seq == 0 || s.Pending != 24+3 || len(s.Lanes) != 3 || s.Disk.Free <= 0 {
 		t.Errorf("%+v", s)
 	}
 	ci := s.Lanes[0]

@@ -53,6 +53,10 @@ func commands() []command {
 		{"contracts", "contracts", "Show, check and compare contracts.", new(contractsCmd)},
 		{"quarantine", "contracts", "Refused lines, and once more after a contract was mended.", new(quarantineCmd)},
 
+		{"certify", "proof", "The keys and checkpoints of the board's history.", new(certifyCmd)},
+		{"prove", "proof", "A stand-alone proof that a line was taken in.", new(proveCmd)},
+		{"verify", "proof", "Verify the board, a proof or a checkpoint from the bytes alone.", new(verifyCmd)},
+
 		{"archive", "storage", "Archived segments.", new(archiveCmd)},
 		{"rotate", "storage", "End a lane's active segment.", new(rotateCmd)},
 		{"compact", "storage", "Archive what is rotated, and wait for that.", new(compactCmd)},
@@ -105,6 +109,7 @@ func commandGroups() []kong.Group {
 		{Key: "plans", Title: "Plans:"},
 		{Key: "read", Title: "Reading:"},
 		{Key: "contracts", Title: "Contracts:"},
+		{Key: "proof", Title: "Proof:"},
 		{Key: "storage", Title: "Storage:"},
 		{Key: "gitops", Title: "Git:"},
 		{Key: "runs", Title: "Runs:"},

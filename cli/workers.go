@@ -5,6 +5,7 @@ import (
 
 	"stigmergy/blackboard"
 	"stigmergy/daemon"
+	"stigmergy/daemon/signer"
 	"stigmergy/plans"
 	"stigmergy/plans/exec"
 )
@@ -16,6 +17,7 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Now: time.Now},
 		executor(w),
 		exemplarFeed(w),
+		signer.New(signer.Config{Layout: w.Layout, Disk: w.Disk, Log: w.Log, Kernel: func() signer.Kernel { return w.Kernel() }}),
 	}, nil
 }
 

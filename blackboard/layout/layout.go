@@ -125,6 +125,15 @@ func (l Layout) BoardID() string { return l.Private("board_id") }
 // Catalog is the summary of all archives (a cache).
 func (l Layout) Catalog() string { return l.Private("archives.idx") }
 
+// Keys is the folder of the board's private keys.
+func (l Layout) Keys() string { return l.Private("keys") }
+
+// Tiles is the folder of the hashes over the journal.
+func (l Layout) Tiles() string { return l.Private("tiles") }
+
+// Checkpoint is the file of the newest signed checkpoint.
+func (l Layout) Checkpoint() string { return l.Private("checkpoint") }
+
 // Contracts is the folder of the board's own contracts.
 func (l Layout) Contracts() string { return filepath.Join(l.Dir, "contracts") }
 

@@ -10,12 +10,13 @@ import (
 	"stigmergy/handlers/board"
 	"stigmergy/handlers/exemplar"
 	"stigmergy/handlers/plan"
+	"stigmergy/handlers/sign"
 )
 
 // New is the fold of a board: every handler, in the order in which events go
 // to them.
 func New() (*handlers.Machine, error) {
-	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), exemplar.New())
+	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), exemplar.New(), sign.New())
 	if err != nil {
 		return nil, fmt.Errorf("listing the handlers: %w", err)
 	}

@@ -37,6 +37,7 @@ func facts() []fact {
 		{note: "bad_setting", alert: "bad_setting", severity: "warning", say: about("is not taken up: the value before it stays in force")},
 		{note: "pruned", alert: "pruned", severity: "info", say: about("was deleted, as retention says: still proved by root")},
 		{note: "disk", alert: "disk", severity: "critical", say: say("the disk refused to be written: work paused until it took writes again")},
+		{note: "mismatch", alert: "mismatch", severity: "critical", say: say("the journal is not what was signed: no checkpoint is signed any more until a person decides (stigmergy doctor)")},
 		{note: "fork", alert: "fork", severity: "critical", say: say("two different checkpoints of one size are signed: both are kept as evidence")},
 	}
 }

@@ -1,0 +1,170 @@
+package blackboard
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"stigmergy/blackboard/archive"
+	"stigmergy/blackboard/history"
+	"stigmergy/blackboard/journal"
+	"stigmergy/contracts/merkle"
+)
+
+// known reads what is said of the end before the end itself: on a board that
+// runs, that is never more than what stands there.
+func (v *verifier) known() (err error) {
+	l := v.opt.Layout
+	if v.out.BoardID, err = l.ID(); err != nil {
+		return err
+	}
+	v.durable = readDurable(l.Durable())
+	if v.note, err = history.ReadCheckpoint(l); err != nil {
+		return err
+	}
+	v.head, err = history.ReadHead(l)
+	return err
+}
+
+// journal hashes every entry and learns what it says.
+func (v *verifier) journal() error {
+	v.segments = map[segmentKey]*segmentSum{}
+	v.gone, v.pruned = map[segmentKey][]journal.Entry{}, map[segmentKey]uint64{}
+	v.moved = newContent(v.opt.Layout)
+	v.moved.snapshotPlaces()
+	segs, err := journal.Segments(v.opt.Layout)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, s := range segs {
+		if i > 0 && s.N != segs[i-1].N+1 {
+			v.find(VerdictTruncated, Finding{Path: v.rel(s.Path), Entry: ptr(v.seq()), Detail: fmt.Sprintf("the journal's segment %d is missing", segs[i-1].N+1)})
+		}
+		if err := v.journalSegment(s, i == len(segs)-1); err != nil {
+			return err
+		}
+	}
+	v.out.Entries = v.seq()
+	var t merkle.Tree
+	for _, h := range v.leaves {
+		t.Add(h)
+	}
+	v.out.root = t.Root()
+	return nil
+}
+
+func (v *verifier) seq() uint64 { return uint64(len(v.leaves)) }
+
+func (v *verifier) rel(path string) string { return strings.TrimPrefix(path, v.opt.Layout.Dir+"/") }
+
+func (v *verifier) journalSegment(s journal.Segment, last bool) error {
+	if s.Compressed {
+		if err := v.archiveFile(s.Path, nil); err != nil {
+			return err
+		}
+	}
+	r, err := s.Open()
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("reading the journal: %w", err)
+		}
+		v.find(VerdictTampered, Finding{Path: v.rel(s.Path), Entry: ptr(v.seq()), Detail: err.Error()})
+		return nil
+	}
+	defer r.Close()
+	br := bufio.NewReaderSize(r, 1<<20)
+	off := int64(0)
+	var prev journal.Entry
+	for {
+		line, err := br.ReadSlice('\n')
+		switch {
+		case err == io.EOF && len(line) == 0:
+			return v.ctx.Err()
+		case err == io.EOF && last:
+			v.torn = true
+			return nil
+		case err == io.EOF:
+			v.find(VerdictTruncated, Finding{Path: v.rel(s.Path), Offset: ptr(off), Entry: ptr(v.seq()), Detail: "the last line of a finished segment has no newline"})
+			return nil
+		case err != nil:
+			v.find(v.packedVerdict(s, err), Finding{Path: v.rel(s.Path), Offset: ptr(off), Entry: ptr(v.seq()), Detail: err.Error()})
+			return nil
+		}
+		v.entry(s, off, line[:len(line)-1], &prev)
+		off += int64(len(line))
+	}
+}
+
+// packedVerdict tells a compressed file that is cut from one that was changed.
+func (v *verifier) packedVerdict(s journal.Segment, err error) Verdict {
+	if s.Compressed {
+		if f, ferr := os.Open(s.Path); ferr == nil {
+			defer f.Close()
+			if fi, ferr := f.Stat(); ferr == nil && archive.Truncated(f, fi.Size()) {
+				return VerdictTruncated
+			}
+		}
+	}
+	return VerdictTampered
+}
+
+// entry takes one line in. What cannot be read is a leaf all the same.
+func (v *verifier) entry(s journal.Segment, off int64, line []byte, prev *journal.Entry) {
+	seq := v.seq()
+	v.leaves = append(v.leaves, merkle.LeafHash(line))
+	e, err := journal.Parse(line)
+	what := ""
+	switch {
+	case err != nil:
+		what = err.Error()
+	case e.Seq != seq:
+		what = fmt.Sprintf("entry %d stands where entry %d should", e.Seq, seq)
+	case string(e.Append(nil)) != string(line):
+		what = "it is not written as the daemon writes"
+	case e.Time < prev.Time && prev.Time != 0:
+		what = "its time is before that of the entry before it"
+	}
+	if what != "" {
+		v.find(VerdictTampered, Finding{Path: v.rel(s.Path), Offset: ptr(off), Entry: ptr(seq), Detail: "a journal entry: " + what})
+		if err != nil {
+			return
+		}
+	}
+	*prev = e
+	v.learn(&e, seq)
+}
+
+// learn keeps what an entry says.
+func (v *verifier) learn(e *journal.Entry, seq uint64) {
+	key := segmentKey{e.Lane, e.Segment}
+	if e.Kind != journal.Input || e.Lane != history.SignerLane {
+		v.newTail = seq + 1
+	}
+	switch {
+	case e.Kind == journal.Input || e.Kind == journal.Derived:
+		s := v.segments[key]
+		if s == nil {
+			s = &segmentSum{key: key}
+			v.segments[key] = s
+		}
+		if e.From != s.end {
+			v.find(VerdictTampered, Finding{Lane: e.Lane, Segment: e.Segment, Offset: ptr(e.From), Entry: ptr(seq),
+				Detail: fmt.Sprintf("a journal entry begins at byte %d where byte %d comes next", e.From, s.end)})
+		}
+		s.spans = append(s.spans, span{seq, e.From, e.To, e.Lines, e.Root, e.Kind == journal.Derived})
+		s.lines, s.end = s.lines+e.Lines, e.To
+	case e.Kind == journal.Rotate:
+		v.moved.rotated(e)
+	case e.Kind == journal.Note && e.Note == "destroyed":
+		v.gone[key] = append(v.gone[key], *e)
+	case e.Kind == journal.Note && e.Note == "pruned":
+		v.pruned[key] = seq
+	}
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"stigmergy/blackboard"
+	"stigmergy/blackboard/history"
+	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
+	"stigmergy/contracts/seal"
+	"stigmergy/daemon"
+)
+
+type proveCmd struct {
+	What string `arg:"" placeholder:"POS" help:"The position of a line, as ci@1:151."`
+}
+
+// Help says the rest.
+func (proveCmd) Help() string {
+	return `Prints a stand-alone proof (C2SP tlog-proof) that a line was taken in where its position says: from the line to the root of its batch, from the journal entry of that batch to a signed checkpoint. Anybody checks it with stigmergy verify FILE --key VKEY, or with docs/proofs.md and a shell.
+
+-o json gives the same as one JSON object. Exit 1 if no line begins there, 75 if it is not under a checkpoint yet.`
+}
+
+// Run prints the proof.
+func (c *proveCmd) Run(a *app) error {
+	l, err := a.board()
+	if err != nil {
+		return err
+	}
+	pos, err := contracts.ParsePosition(c.What)
+	if err != nil {
+		return badUse(err)
+	}
+	p, err := blackboard.ProveLine(l, pos)
+	if errors.Is(err, blackboard.ErrNotTaken) {
+		return &Fault{Doing: "proving a line", Position: pos.String(), Err: blackboard.ErrNotTaken, Try: "stigmergy query -o json (position), or stigmergy up", Code: codeNone}
+	}
+	if err != nil {
+		return &Fault{Doing: "proving a line", Position: pos.String(), Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy verify"}
+	}
+	note, checkpoint, err := a.anchor(l, p.Seq)
+	if err != nil {
+		return err
+	}
+	r, err := history.NewReader(l)
+	if err != nil {
+		return err
+	}
+	entry, err := r.Entry(p.Seq)
+	if err != nil {
+		return err
+	}
+	path, err := r.Prove(p.Seq, checkpoint.Size)
+	if err != nil {
+		return err
+	}
+	lp := seal.NewLineProof(pos, entry, p.Line, p.Index, p.Lines, p.Path)
+	proof := &seal.Proof{Extra: lp.JSON(), Index: p.Seq, Path: path, Checkpoint: note}
+	return a.printProof(proof, checkpoint, lp)
+}
+
+// anchorWait is how long a running daemon is given to sign what is new.
+const anchorWait = 3 * time.Second
+
+// anchor is a signed checkpoint over an entry: the newest, or the head.
+func (a *app) anchor(l layout.Layout, seq uint64) ([]byte, seal.Checkpoint, error) {
+	until := a.now().Add(anchorWait)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		for _, read := range []func(layout.Layout) ([]byte, error){history.ReadCheckpoint, history.ReadHead} {
+			note, err := read(l)
+			if err != nil {
+				return nil, seal.Checkpoint{}, err
+			}
+			if c, err := seal.PeekCheckpoint(note); err == nil && c.Size > seq {
+				return note, c, nil
+			}
+		}
+		if !daemon.Held(l) || a.now().After(until) {
+			return nil, seal.Checkpoint{}, &Fault{Doing: "proving", Expected: fmt.Sprintf("a checkpoint over entry %d", seq), Found: "that none is signed yet", Try: "stigmergy up --once", Code: codeBusy}
+		}
+		select {
+		case <-a.ctx.Done():
+			return nil, seal.Checkpoint{}, a.stopped(a.ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// proofObject is a proof as one JSON object.
+type proofObject struct {
+	Origin     string          `json:"origin"`
+	Size       uint64          `json:"size"`
+	Root       string          `json:"root"` // base64
+	Index      uint64          `json:"index"`
+	Leaf       string          `json:"leaf"` // hex
+	Path       []string        `json:"path"` // hex
+	Checkpoint string          `json:"checkpoint"`
+	Proved     *seal.LineProof `json:"line_proof,omitempty"`
+	Proof      string          `json:"proof"` // the file's text
+}
+
+func (a *app) printProof(p *seal.Proof, c seal.Checkpoint, lp *seal.LineProof) error {
+	if a.format() != "json" {
+		_, err := a.out.Write(p.Text())
+		return err
+	}
+	out := proofObject{c.Origin, c.Size, c.RootBase64(), p.Index, lp.EntryLeaf().String(), make([]string, len(p.Path)), string(p.Checkpoint), lp, string(p.Text())}
+	for i, h := range p.Path {
+		out.Path[i] = h.String()
+	}
+	return a.object(out)
+}
