@@ -15,7 +15,7 @@ const writers = 4
 
 // write stores the chunks and then the manifest of a plan without faults.
 func (r *resolution) write(ctx context.Context, planID string, p *plan.Plan) (*Result, error) {
-	m := &plan.Manifest{V: 1, PlanID: planID, PlanName: p.Name, PlanSHA256: p.SHA256, Root: r.Root}
+	m := &plan.Manifest{V: 1, PlanID: planID, PlanName: p.Name, PlanSHA256: p.SHA256, Root: r.Root, Board: r.Board}
 	st := newStore(r.Put)
 	for _, s := range p.Stages {
 		made := r.made[s.ID]

@@ -10,6 +10,7 @@ type Manifest struct {
 	PlanName   string  `json:"plan_name"`
 	PlanSHA256 string  `json:"plan_sha256"` // of the plan's canonical JSON (RFC 8785)
 	Root       string  `json:"root"`        // absolute: where input names resolve
+	Board      string  `json:"board"`       // absolute: the board, whose store holds outputs
 	Stages     []Stage `json:"stages"`      // in the plan's order
 	Shards     int     `json:"shards"`      // of all stages
 }

@@ -34,7 +34,7 @@ func (r *Runner) sources(t *Task, root *os.Root) (list []source, err error) {
 		case in.Shard != "":
 			list, err = r.outputs(list, t, in.Shard)
 		case in.Item != nil:
-			list = append(list, source{text: ItemText(*in.Item)})
+			list = append(list, source{text: plan.ItemText(*in.Item)})
 		case in.Name != "":
 			list, err = r.input(list, t, root, in)
 		default:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"stigmergy/blackboard/durable"
+	"stigmergy/contracts/plan"
 )
 
 // Runner runs tasks. It is safe for use by many goroutines.
@@ -135,7 +136,7 @@ func (r *Runner) prepare(t *Task, list []source, dir string) (*process, error) {
 	p := &process{dir: filepath.Join(dir, "cwd"), fork: r.fork, bufs: &r.bufs}
 	var names []string
 	var err error
-	if t.wants() {
+	if plan.WantsInputs(t.Job.Argv) {
 		if names, err = paths(list, filepath.Join(dir, "in")); err != nil {
 			return nil, fmt.Errorf("preparing the inputs: %w", err)
 		}
