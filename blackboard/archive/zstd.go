@@ -71,6 +71,9 @@ func (d *Decoder) decode(dst, frame []byte, want int64) ([]byte, error) {
 	if int64(len(out)-n) != want {
 		return dst[:n], fmt.Errorf("decoding a zstd frame: expected %d bytes, found %d", want, len(out)-n)
 	}
+	if len(out) > 0 && &out[0] == &dst[:1][0] {
+		out = dst[:len(out)] // with all of its room, for a next frame that is longer
+	}
 	return out, nil
 }
 

@@ -40,8 +40,10 @@ if [ ! -f "$board/queries.env" ]; then
 	echo "making a board of $N events"
 	(cd "$GEN" && go run . -events "$N" -seed 1 -out "$tmp/corpus" -segment "$([ -n "$smoke" ] && echo 16777216 || echo 67108864)") >/dev/null || die "the generator failed"
 	mkdir -p "$board" && "$bin" init "$board" >/dev/null || die "init failed"
-	printf 'policy: {foreign_owned: record}\n%s' "${smoke:+segment: {max_bytes: 16MiB}
-}" >"$board/stigmergy.yaml"
+	{
+		echo 'policy: {foreign_owned: record}'
+		[ -z "$smoke" ] || echo 'segment: {max_bytes: 16MiB}'
+	} >"$board/stigmergy.yaml"
 	for s in "$tmp"/corpus/seg-*.jsonl; do
 		cat "$s" >>"$board/history.jsonl"
 		"$bin" -C "$board" up --once --no-http >/dev/null 2>"$tmp/err" || { cat "$tmp/err"; die "up --once failed"; }
