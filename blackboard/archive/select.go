@@ -25,7 +25,7 @@ func (r *Reader) Select(w Want) Set {
 			set.drop(i)
 		}
 	}
-	if w.Refused {
+	if w.Lines {
 		return set
 	}
 	for _, f := range w.Fields {
@@ -63,10 +63,8 @@ func (f *Frame) may(w Want, examined, entries bool) bool {
 		return false
 	}
 	switch {
-	case !examined:
+	case !examined, w.Lines:
 		return true
-	case w.Refused:
-		return f.Refused > 0
 	case f.Events == 0 || !w.Time.meets(f.TimeMin, f.TimeMax):
 		return false
 	case w.Topics == nil:

@@ -38,7 +38,7 @@ func drawWant(t *rapid.T) (w Want) {
 		from := int64(rapid.IntRange(0, 1100).Draw(t, "from seq"))
 		w.Seq = Range{from, from + int64(rapid.IntRange(0, 50).Draw(t, "seqs"))}
 	}
-	w.Refused = rapid.IntRange(0, 9).Draw(t, "refused") == 0
+	w.Lines = rapid.IntRange(0, 9).Draw(t, "lines") == 0
 	return w
 }
 
@@ -47,8 +47,8 @@ func (l *modelLine) wants(w Want) bool {
 	if !w.Seq.any() && (!l.at.Known || int64(l.at.Seq) < w.Seq.Min || int64(l.at.Seq) > w.Seq.Max) {
 		return false
 	}
-	if w.Refused {
-		return l.kind == Refused || l.kind == Recovered
+	if w.Lines {
+		return true
 	}
 	if !l.event() || w.Topics != nil && !w.Topics.Match(l.ev.TopicName) {
 		return false

@@ -11,8 +11,9 @@ type Want struct {
 	Time Range
 	// Seq bounds the journal entry.
 	Seq Range
-	// Refused asks for the refused lines instead of events.
-	Refused bool
+	// Lines asks for every line, also those that are no events: records of refused
+	// lines, for one. Only Seq excludes then.
+	Lines bool
 }
 
 // Field is an equality: the field's text is Value. A name that the archive

@@ -50,11 +50,11 @@ func (e *Engine) Aggregate(ctx context.Context, req Request, t *Table) (Result, 
 
 // aggregator is a worker that keeps what it finds in a table.
 func (r *run) aggregator(t *Table) *worker {
-	w := &worker{scratch: newScratch(r.matcher), table: t.empty(), topics: map[string]int64{}}
+	w := &worker{scratch: newScratch(r.matcher), table: t.empty(), topics: map[string]*int64{}}
 	counts := t.onlyCounts() && !r.req.Quarantined
 	w.consume = func(line []byte, at *contracts.Event) {
 		if counts {
-			w.topics[r.countedAs(w, t, line)]++
+			w.tally(t, r.countedAs(w, t, line), 1)
 			return
 		}
 		if w.err == nil && (w.scratch.parsed || r.matcher.read(w.scratch, line, at)) {
@@ -65,33 +65,50 @@ func (r *run) aggregator(t *Table) *worker {
 		w.count = func(topics []archive.TopicCount) {
 			for _, c := range topics {
 				w.counted += c.Count
-				w.topics[c.Topic] += c.Count
+				w.tally(t, []byte(c.Topic), c.Count)
 			}
 		}
 	}
 	return w
 }
 
+// tally counts n events of a topic.
+func (w *worker) tally(t *Table, topic []byte, n int64) {
+	c := w.topics[string(topic)]
+	if c == nil {
+		if len(w.topics) >= maxGroups {
+			w.err = t.tooMany()
+			return
+		}
+		c = new(int64)
+		w.topics[string(topic)] = c
+	}
+	*c += n
+}
+
 // countedAs is the topic of a line that is only counted; nothing, where the
 // topic does not matter.
-func (r *run) countedAs(w *worker, t *Table, line []byte) string {
+func (r *run) countedAs(w *worker, t *Table, line []byte) []byte {
 	if t.by == "" {
-		return ""
+		return nil
+	}
+	if topic := w.scratch.topic; topic != nil {
+		return topic
 	}
 	if topic, _, ok := quickEnvelope(line, false); ok {
-		return w.scratch.intern(topic)
+		return topic
 	}
 	if w.scratch.parsed || r.matcher.read(w.scratch, line, &contracts.Event{}) {
-		return w.scratch.ev.TopicName
+		return []byte(w.scratch.ev.TopicName)
 	}
-	return ""
+	return nil
 }
 
 // close adds what was only counted to the table.
 func (w *worker) close() error {
 	for topic, n := range w.topics {
 		if w.err == nil {
-			w.err = w.table.addCount(topic, n)
+			w.err = w.table.addCount(topic, *n)
 		}
 	}
 	return w.err

@@ -230,16 +230,15 @@ func (b *board) pack(name string, n uint64, opt archive.WriteOptions) {
 	b.must(err)
 	k := segKey{name, n}
 	refused := b.refusedBy(name)[n]
-	ex := archive.NewExtractor(archive.Contracts{Registry: b.checker.Registry, Checker: b.checker, Refused: func(off int64) (bool, int) {
-		for _, x := range refused {
-			if x.offset == off {
-				return true, int(x.recovered)
-			}
+	c := archive.Contracts{Registry: b.checker.Registry, Checker: b.checker}
+	if !layout.Owned(name) {
+		c.Refused = func(off int64) (bool, int) {
+			x := findRefusal(refused, off)
+			return x.is, int(x.recovered)
 		}
-		return false, 0
-	}})
+	}
 	var out bytes.Buffer
-	_, err = archive.Write(&out, bytes.NewReader(raw), archive.Source{Lane: name, Segment: n, Runs: b.spans[k], Extract: ex}, opt)
+	_, err = archive.Write(&out, bytes.NewReader(raw), archive.Source{Lane: name, Segment: n, Runs: b.spans[k], Extract: archive.NewExtractor(c)}, opt)
 	b.must(err)
 	to := b.l.Archive(name, n)
 	b.must(os.MkdirAll(filepath.Dir(to), 0o755))
@@ -248,7 +247,7 @@ func (b *board) pack(name string, n uint64, opt archive.WriteOptions) {
 	b.must(os.Remove(from))
 }
 
-// refusedBy reads a lane's quarantine from its plain files; it is packed last.
+// refusedBy reads a lane's quarantine from its plain files and archives.
 func (b *board) refusedBy(name string) map[uint64][]refusal {
 	by := map[uint64][]refusal{}
 	for line := range bytes.Lines(b.segmentBytes("quarantine/" + name)) {

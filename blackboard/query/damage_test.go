@@ -64,10 +64,12 @@ func TestDamagedIndexesChangeNoAnswer(t *testing.T) {
 		b := drawBoard(rt, dir, t)
 		defer func() { b.journal.Close() }()
 		for _, name := range b.names {
-			b.rotateClean(name)
-			b.packAny(name)
+			for _, lane := range []string{name, "quarantine/" + name} {
+				b.rotateClean(lane)
+				b.packAny(lane)
+			}
 		}
-		all := naiveEvents(t, b.board)
+		all, records := naiveEvents(t, b.board), naiveRecords(t, b.board)
 		if rapid.Bool().Draw(rt, "catalog") {
 			c, err := archive.OpenCatalog(b.l, archive.NewDecoder())
 			if err == nil {
@@ -89,10 +91,23 @@ func TestDamagedIndexesChangeNoAnswer(t *testing.T) {
 			req, where, re := drawRequest(rt, all)
 			checkAnswer(rt, e, req, naiveAnswer(all, &req, where, re, place{}))
 		}
+		checkRecords(rt, e, records)
 		if len(all) > 0 {
 			checkShown(rt, e, &all[rapid.IntRange(0, len(all)-1).Draw(rt, "shown")])
 		}
 	})
+}
+
+// checkRecords asks for the records of refused lines.
+func checkRecords(t *rapid.T, e *Engine, want []string) {
+	var got []string
+	if _, err := e.Run(context.Background(), Request{Quarantined: true}, func(h *Hit) error {
+		got = append(got, fmt.Sprintf("%s %s", h.Pos, h.Line))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	sameLists(t, got, want)
 }
 
 // checkShown finds an event by its position, as show and cursors do.
@@ -186,7 +201,7 @@ func TestDamagedFramesAreToldAndTheRestAnswered(t *testing.T) {
 		b.pack("ci", n, archive.WriteOptions{FrameBytes: 1024})
 	}
 	all, _, _ := collect(t, e, Request{JournaledOnly: true})
-	path := archivesOf(t, b.board)[0]
+	path := b.l.Archive("ci", 1)
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

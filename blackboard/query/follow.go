@@ -207,7 +207,9 @@ func (f *follower) advance() error {
 // not there yet.
 func (f *follower) answer() error {
 	r := f.run
-	r.stopAt = r.findStop()
+	// A lane that was just renamed away looks as if its bytes were awaited:
+	// what was given stays given.
+	r.stopAt = max(r.findStop(), r.from.seq)
 	for len(f.todo) > 0 {
 		b := f.todo[0]
 		res := r.result()

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"stigmergy/blackboard/journal"
 )
 
 // bell is a Watcher that the test rings. It tells when it is first listened to:
@@ -178,5 +181,94 @@ func TestFollowShowsPendingLinesOnce(t *testing.T) {
 	}
 	if len(seen) != len(all) {
 		t.Fatalf("%d of %d shown", len(seen), len(all))
+	}
+}
+
+// stepping is a follower that a test steps by hand.
+func stepping(t *testing.T, b *board, l *log) *follower {
+	t.Helper()
+	e, err := Open(b.l, Options{Now: testNow, Daemon: func() bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &follower{engine: e, ctx: context.Background(), fn: l.add, shown: map[segKey]int64{}}
+	if err := f.begin(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.close(); _ = e.Close() })
+	return f
+}
+
+// An owned lane is renamed between two looks of a follower, who has not read the
+// entry that says so: what was given is not given again, and what stands in the
+// renamed file is not waited for.
+func TestFollowersOfALaneThatIsJustRenamed(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer func() { b.journal.Close() }()
+	note := func(n int) string { return fmt.Sprintf(`{"type":"hxo.note","data":{"n":%d}}`+"\n", n) }
+	b.derive(0, "hxo", note(1))
+	l := newLog()
+	f := stepping(t, b, l)
+	look := func(want int) {
+		t.Helper()
+		if err := f.advance(); err != nil {
+			t.Fatal(err)
+		}
+		if len(l.got) != want {
+			t.Fatalf("%d events, want %d: %q", len(l.got), want, l.got)
+		}
+	}
+	b.derive(0, "hxo", note(2))
+	b.entry(&journal.Entry{Kind: journal.Derived, Lane: "board", Segment: 1, To: 10, Lines: 1}) // its bytes are awaited
+	look(2)
+	away := b.l.Segment("hxo", 1)
+	b.must(os.MkdirAll(filepath.Dir(away), 0o755))
+	b.must(os.Rename(b.l.Lane("hxo"), away+".on-its-way"))
+	look(2)
+	b.must(os.Rename(away+".on-its-way", away))
+	look(2)
+	b.write("board", "\n\n\n\n\n\n\n\n\n\n")
+	b.entry(&journal.Entry{Kind: journal.Rotate, Lane: "hxo", Segment: 1, Next: 2, To: b.lane("hxo").end, Reason: "size"})
+	look(2)
+}
+
+// The journal goes on in its next file with the entry of a rotation: the last
+// bytes of the one before are found where that rotation put them.
+func TestFollowersCrossTheJournalsEndAndARotation(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer func() { b.journal.Close() }()
+	l := newLog()
+	f := stepping(t, b, l)
+	b.derive(0, "hxo", `{"type":"hxo.note","data":{"n":1}}`+"\n")
+	b.nextJournal()
+	b.rotate("hxo")
+	for n := 1; n <= 2; n++ {
+		if err := f.advance(); err != nil {
+			t.Fatal(err)
+		}
+		if len(l.got) != n {
+			t.Fatalf("%q", l.got)
+		}
+		b.derive(0, "hxo", `{"type":"hxo.note","data":{"n":2}}`+"\n")
+	}
+}
+
+// The first refused line of a segment is journaled before its record's file is
+// there: that is no hole.
+func TestRecordsThatAreNotWrittenYetAreNoHole(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer func() { b.journal.Close() }()
+	b.write("ci", `{"type":"build.done"}`+"\nno event\n")
+	b.take("ci", 1)
+	b.entry(&journal.Entry{Kind: journal.Input, Lane: "ci", Segment: 1, From: 22, To: 31, Lines: 1, Root: rootOf([]byte("no event\n"))})
+	b.entry(&journal.Entry{Kind: journal.Derived, Lane: "quarantine/ci", Segment: 1, To: 100, Lines: 1})
+	e, err := Open(b.l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	got, _, res := collect(t, e, Request{})
+	if len(got) != 1 || len(res.Holes)+len(res.Damaged) > 0 {
+		t.Fatalf("%q %+v %+v", got, res.Holes, res.Damaged)
 	}
 }

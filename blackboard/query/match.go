@@ -169,7 +169,9 @@ func plainRun(b []byte) []byte {
 // scratch is what one goroutine needs to hold lines against a matcher.
 type scratch struct {
 	ev     contracts.Event
-	parsed bool // ev is the line tested last
+	parsed bool   // ev is the line tested last
+	topic  []byte // of the line tested last, where it was found without a scan
+	dense  int8   // most lines hold a literal: 1; not: -1; not known yet: 0
 	walk   *walk
 	topics map[string]string
 }
@@ -193,14 +195,14 @@ func (s *scratch) intern(b []byte) string {
 // test tells whether a line, which is an event (or a quarantine record), is
 // wanted. at tells where it stands.
 func (m *matcher) test(s *scratch, line []byte, at *contracts.Event, known sure) bool {
-	line, s.parsed = trim(line), false
+	line, s.parsed, s.topic = trim(line), false, nil
 	if m.grep != nil && !m.grep.Match(line) {
 		return false
 	}
 	topics := known.topics || m.everyTopic()
 	time := known.time || !m.timed
 	if !m.quarantined && (!topics || !time) {
-		ok, sure := m.quick(line, at, topics, time)
+		ok, sure := m.quick(s, line, at, topics, time)
 		if !ok {
 			return false
 		}
@@ -229,11 +231,12 @@ func (m *matcher) test(s *scratch, line []byte, at *contracts.Event, known sure)
 }
 
 // quick decides by topic and time where they can be found without a whole scan.
-func (m *matcher) quick(line []byte, at *contracts.Event, topics, time bool) (ok, sure bool) {
+func (m *matcher) quick(s *scratch, line []byte, at *contracts.Event, topics, time bool) (ok, sure bool) {
 	topic, when, found := quickEnvelope(line, !time)
 	if !found {
 		return true, false
 	}
+	s.topic = topic
 	if !topics && !(m.topics.MatchBytes(topic) && (len(m.exclude) == 0 || !m.exclude.MatchBytes(topic))) {
 		return false, true
 	}
@@ -293,7 +296,7 @@ func trim(line []byte) []byte {
 // candidates calls fn for every line of text that may match, in order. All
 // lines of text are ended by LF.
 func (m *matcher) candidates(s *scratch, text []byte, all bool, fn func(off, end int) bool) {
-	if all || len(m.lits) == 0 {
+	if all || len(m.lits) == 0 || m.topical && m.dense(s, text) {
 		for off := 0; off < len(text); {
 			n := bytes.IndexByte(text[off:], '\n')
 			if n < 0 {
@@ -306,6 +309,11 @@ func (m *matcher) candidates(s *scratch, text []byte, all bool, fn func(off, end
 		}
 		return
 	}
+	m.each(s, text, fn)
+}
+
+// each calls fn for every line that holds one of the literals.
+func (m *matcher) each(s *scratch, text []byte, fn func(off, end int) bool) {
 	s.walk.reset()
 	for i := 0; ; {
 		at := s.walk.from(text, i)
@@ -322,4 +330,21 @@ func (m *matcher) candidates(s *scratch, text []byte, all bool, fn func(off, end
 		}
 		i = at + n + 1
 	}
+}
+
+// sampled is how much of a text tells how often the literals stand in it.
+const sampled = 64 << 10
+
+// dense tells whether so many lines hold a wanted topic's name that looking for
+// it costs more than it saves. The first texts of some size decide.
+func (m *matcher) dense(s *scratch, text []byte) bool {
+	if s.dense == 0 && len(text) >= sampled/4 {
+		text = text[:bytes.LastIndexByte(text[:min(len(text), sampled)], '\n')+1]
+		lines, found := bytes.Count(text, newline), 0
+		m.each(s, text, func(int, int) bool { found++; return true })
+		if s.dense = -1; found*2 > lines {
+			s.dense = 1
+		}
+	}
+	return s.dense > 0
 }

@@ -123,6 +123,22 @@ func naiveEvents(t testing.TB, b *board) []naiveEvent {
 	return append(all, naivePending(t, b, active, end)...)
 }
 
+// naiveRecords are the records of refused lines, in the board's order.
+func naiveRecords(t testing.TB, b *board) (all []string) {
+	for _, e := range naiveJournal(t, b) {
+		if e.Lines == 0 || !strings.HasPrefix(e.Lane, "quarantine/") {
+			continue
+		}
+		off := e.From
+		for line := range bytes.Lines(readSegment(t, b.l, e.Lane, e.Segment, b.lane(e.Lane).segment == e.Segment)[e.From:e.To]) {
+			pos := contracts.Position{Lane: e.Lane, Segment: e.Segment, Offset: off}
+			all = append(all, pos.String()+" "+string(bytes.TrimSuffix(line, newline)))
+			off += int64(len(line))
+		}
+	}
+	return all
+}
+
 func naivePending(t testing.TB, b *board, active map[string]uint64, end map[string]int64) []naiveEvent {
 	var names []string
 	err := filepath.WalkDir(b.l.Dir, func(path string, d os.DirEntry, err error) error {

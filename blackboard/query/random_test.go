@@ -135,9 +135,9 @@ func (b *randomBoard) step() {
 	case 8, 9, 10, 11, 12, 13, 14:
 		b.take(name, 1+b.r.IntN(8))
 	case 15:
-		b.rotateClean(name)
+		b.rotateClean(b.orQuarantine(name))
 	case 16:
-		b.packAny(name)
+		b.packAny(b.orQuarantine(name))
 	case 17:
 		b.derive(b.seq-1, "hxo", `{"type":"hxo.note","data":{"n":`+b.number()+`,"plan_id":`+b.jsonString(b.pick(planIDs...))+`}}`+"\n")
 	case 18:
@@ -150,6 +150,14 @@ func (b *randomBoard) step() {
 			b.packJournal()
 		}
 	}
+}
+
+// orQuarantine is the lane, or now and then that of its refused lines.
+func (b *randomBoard) orQuarantine(name string) string {
+	if b.r.IntN(3) == 0 {
+		return "quarantine/" + name
+	}
+	return name
 }
 
 // rotateClean takes everything in and rotates, as draining does.

@@ -3,7 +3,9 @@ package query
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"sort"
@@ -178,23 +180,13 @@ func (r *run) eachLine(p part, off int64, fn func(line []byte)) int64 {
 			}
 		}
 		if err != nil || n == 0 {
-			if err != nil && err != io.EOF || off < p.end && !r.awaited(p.seg.key) {
+			if short := err == nil || err == io.EOF || errors.Is(err, fs.ErrNotExist); off < p.end && !(short && r.awaited(p.seg.key)) {
 				p.seg.missing(off, p.end, err)
 			}
 			break
 		}
 	}
 	return off - int64(len(buf))
-}
-
-// awaited tells whether the last bytes of a segment may not be written yet.
-func (r *run) awaited(k segKey) bool {
-	for _, d := range r.view.tail {
-		if d.key == k {
-			return true
-		}
-	}
-	return false
 }
 
 // cutQuarantine is the lane whose refused lines a lane keeps.

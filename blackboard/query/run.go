@@ -2,12 +2,9 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"math"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -71,8 +68,8 @@ type worker struct {
 	consume func(line []byte, at *contracts.Event)
 	count   func([]archive.TopicCount)
 	table   *Table
-	counted int64            // by count
-	topics  map[string]int64 // what consume only counts
+	counted int64             // by count
+	topics  map[string]*int64 // what consume only counts
 	err     error
 }
 
@@ -227,23 +224,6 @@ func (r *run) choose() {
 	}
 }
 
-// findStop is the first entry that is not read: the journal ends there, or its
-// bytes are not there yet.
-func (r *run) findStop() uint64 {
-	stop := r.view.next
-	for _, d := range r.view.tail {
-		st := r.view.lanes[d.key.lane]
-		if st == nil || st.segment != d.key.segment {
-			continue
-		}
-		fi, err := os.Stat(r.engine.layout.Lane(d.key.lane))
-		if (errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() < st.base+d.to) && d.seq < stop {
-			stop = d.seq
-		}
-	}
-	return stop
-}
-
 // wantLane tells whether the request looks into a lane at all.
 func (r *run) wantLane(lane string) bool {
 	r.mu.Lock()
@@ -264,7 +244,8 @@ func (r *run) wanted() archive.Want {
 		w.Seq = archive.Range{Min: int64(r.from.seq), Max: math.MaxInt64}
 	}
 	if r.req.Quarantined {
-		return w // the index knows events only
+		w.Lines = true // the index knows events only
+		return w
 	}
 	if !r.matcher.everyTopic() {
 		w.Topics = r.matcher

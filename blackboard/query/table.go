@@ -236,13 +236,14 @@ func (t *Table) value(a *Agg, c *cell, v contracts.Value) {
 }
 
 // better tells whether v is the smaller, or larger, of two values: numbers come
-// before times, times before other text.
+// before times, times before other text; of what reads the same, one kind before
+// the other.
 func (a *Agg) better(best, v contracts.Value) bool {
 	if !v.Exists() || !best.Exists() {
 		return v.Exists()
 	}
 	o, w := newOperand(best.Text()), newOperand(v.Text())
-	d := cmp.Or(w.class()-o.class(), o.compare(w.text), bytes.Compare(w.text, o.text))
+	d := cmp.Or(w.class()-o.class(), o.compare(w.text), bytes.Compare(w.text, o.text), int(v.Kind)-int(best.Kind))
 	return d != 0 && (d < 0) == (a.kind == aggMin)
 }
 
@@ -299,7 +300,13 @@ func (c *cell) merge(a *Agg, o *cell) {
 	}
 }
 
+// cloneValue keeps a value; of a string's spellings one, so that an answer does
+// not depend on who came first.
 func cloneValue(v contracts.Value) contracts.Value {
+	if v.Kind == contracts.String {
+		v.Raw = contracts.AppendString(nil, v.TextBytes())
+		return v
+	}
 	v.Raw = bytes.Clone(v.Raw)
 	return v
 }
