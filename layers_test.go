@@ -20,6 +20,7 @@ import (
 const floors = `
 contracts/merkle     : -
 contracts/schema     : -
+contracts/order      : contracts
 contracts/plan       : contracts contracts/schema contracts/jcs
 contracts/jcs        : contracts
 contracts/exemplar   : contracts contracts/jcs
@@ -50,7 +51,7 @@ exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard
 gitops               : contracts contracts/jcs contracts/seal
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
+cli                  : contracts contracts/order contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
 exemplars/feed       : contracts contracts/exemplar blackboard blackboard/layout blackboard/query exemplars
 daemon/signer        : contracts contracts/merkle contracts/seal blackboard blackboard/* handlers/sign daemon
 .                    : cli

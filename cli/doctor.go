@@ -18,11 +18,13 @@ import (
 	"stigmergy/daemon"
 )
 
-type doctorCmd struct{}
+type doctorCmd struct {
+	What string `arg:"" optional:"" enum:",order" default:"" help:"order: hold every event of every plan to the order that HXO promises, attempt by attempt, and to nothing else."`
+}
 
 // Help says the rest.
 func (doctorCmd) Help() string {
-	return "Findings are OK, WARN or FAIL, each with the command that repairs it. Exit 1 if one is FAIL. Reads the whole journal; archives are opened, not read (stigmergy archive check does)."
+	return "Findings are OK, WARN or FAIL, each with the command that repairs it. Exit 1 if one is FAIL. Reads the whole journal; archives are opened, not read (stigmergy archive check does). doctor order reads the events of lane hxo instead; exit 1 if one stands where it may not."
 }
 
 // finding is one thing that was looked at.
@@ -53,10 +55,13 @@ func (d *doctor) add(level, what, repair, format string, args ...any) {
 }
 
 // Run looks at everything and prints what it found, the worst first.
-func (doctorCmd) Run(a *app) error {
+func (c doctorCmd) Run(a *app) error {
 	l, err := a.board()
 	if err != nil {
 		return err
+	}
+	if c.What == "order" {
+		return a.order(l)
 	}
 	d := &doctor{a: a, l: l}
 	for _, look := range []func(){d.settings, d.contracts, d.permissions, d.daemon, d.journal, d.lanes, d.archives, d.objects, d.disk, d.watches} {

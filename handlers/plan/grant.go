@@ -75,9 +75,8 @@ func (c *call) claim(ev *contracts.Event) {
 		return true
 	})
 	if r.Req.Plan != "" {
-		p := c.planByID(r.Req.Plan)
+		p := c.planOf(r.Req)
 		if p == nil {
-			c.refuse(r.Req, handlers.RejectUnknownPlan, "/data/plan_id", "a plan of this board", r.Req.Plan, "stigmergy plan ls")
 			return
 		}
 		r.Plan = p.N
@@ -107,11 +106,15 @@ func (c *call) armFirst(timer, prefix string) {
 	})
 }
 
+// atOnce is how many timers of a kind one call looks at.
+const atOnce = 200
+
 // due calls fn for the keys that are due, and sets the timer for the others.
 func (c *call) due(timer, prefix string, fn func(key string)) {
+	n := 0
 	c.tx.Range(prefix, func(key, _ string) bool {
 		due, _ := strconv.ParseInt(strings.SplitN(key, "/", 3)[1], 16, 64)
-		if due > c.tx.Now() {
+		if n++; due > c.tx.Now() || n > atOnce {
 			return false
 		}
 		c.tx.Delete(key)
@@ -254,16 +257,18 @@ type againRec struct {
 // take is the next shard of a stage that can be claimed.
 func (c *call) take(p *planRec, s *stageRec) (shard int, again againRec, ok bool) {
 	c.tx.Range("g/"+stageKey(p.N, s.N)+"/", func(key, value string) bool {
-		shard, ok = numbers(key, 1)[0], true
-		_ = json.Unmarshal([]byte(value), &again) // "": none
+		shard = numbers(key, 1)[0]
+		ok = c.outcome(p.N, s.N, shard).state == shardPending
+		again = againRec{}
+		_ = json.Unmarshal([]byte(value), &again) // it was written by again
 		c.tx.Delete(key)
-		return false
+		return !ok
 	})
 	if ok || !c.hasNext(p, s) {
 		return shard, again, ok
 	}
 	s.Next++
-	return s.Next - 1, again, true
+	return s.Next - 1, againRec{}, true
 }
 
 // claimed publishes that a shard is claimed: its lease begins, and the built-in
@@ -273,28 +278,28 @@ func (c *call) claimed(p *planRec, it *item) int {
 	if !ok || l.Attempt != it.Attempt || l.Out {
 		return 0
 	}
-	st := &c.manifest(p).Stages[it.Stage]
 	pl := c.at(p, it.Stage, it.Shard)
-	span := c.set.Lease.Milliseconds()
+	span, timeout := c.set.Lease.Milliseconds(), int64(c.stage(p.N, it.Stage).TimeoutMS)
 	l.Out, l.Until = true, c.tx.Now()+span
 	data := c.shardData(p, it.Stage, pl.cas(), l.Attempt).Str("executor", l.Executor).Str("lease_until", c.ahead(span))
 	if l.Executor != spec.ExecutorBuiltin {
-		l.Deadline = c.tx.Now() + st.TimeoutMS*int64(l.Turn+1) + min(c.set.Beat().Milliseconds(), st.TimeoutMS/4)
+		l.Deadline = c.tx.Now() + timeout*int64(l.Turn+1) + min(c.set.Beat().Milliseconds(), timeout/4)
 		c.tx.Put(fmt.Sprintf("e/%012x/%s", min(l.Until, l.Deadline), shardKey(p.N, it.Stage, it.Shard)), "")
 		c.armFirst("leases", "e/")
-		c.describe(data, p, st, pl, &l)
+		c.describe(data, p, it.Stage, pl, &l)
 	}
 	c.setLease(p.N, it.Stage, it.Shard, &l)
 	c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, data.Bytes())
 	if l.Executor == spec.ExecutorBuiltin {
-		c.run(p, st, pl, l.Attempt)
+		c.run(p, it.Stage, pl, l.Attempt)
 	}
 	return 1
 }
 
 // describe adds what an executor outside needs to run a shard.
-func (c *call) describe(data *handlers.Object, p *planRec, st *spec.Stage, pl place, l *lease) {
-	data.OptStr("claim", l.Claim).Str("kind", st.Kind).Int("timeout_ms", st.TimeoutMS)
+func (c *call) describe(data *handlers.Object, p *planRec, stage int, pl place, l *lease) {
+	st := &c.manifest(p).Stages[stage]
+	data.OptStr("claim", l.Claim).Str("kind", st.Kind).Int("timeout_ms", int64(c.stage(p.N, stage).TimeoutMS))
 }
 
 // runKey names one attempt for ever.
@@ -303,10 +308,11 @@ func runKey(p *planRec, stageID, casID string, attempt int) string {
 }
 
 // run has the built-in executor run a shard.
-func (c *call) run(p *planRec, st *spec.Stage, pl place, attempt int) {
+func (c *call) run(p *planRec, stage int, pl place, attempt int) {
+	st := &c.manifest(p).Stages[stage]
 	payload, err := json.Marshal(spec.ExecRun{
 		PlanID: p.ID, StageID: st.StageID, CASID: pl.cas(), Attempt: attempt,
-		Manifest: p.Manifest, Chunk: pl.chunk, TimeoutMS: st.TimeoutMS,
+		Manifest: p.Manifest, Chunk: pl.chunk, TimeoutMS: int64(c.stage(p.N, stage).TimeoutMS),
 	})
 	if err != nil {
 		panic(err)

@@ -28,6 +28,7 @@
 //	c/NUMBER              → claim that waits
 //	m/DESCRIPTION         → where this work was done last
 //	x/PLAN/NUMBER         → event that waits to be published
+//	j/PLAN/NUMBER         → shards to be created again
 //	w/PLAN                → the plan has such events, or shards to be created
 //	q/EFFECTKEY           → what an answer of a worker is about
 //	v/PLAN                → certRec            y/PLAN/BLOCK → 256 leaves of a tree that is being built
@@ -54,7 +55,9 @@ func (*Handler) Name() string { return "plan" }
 // Topics are the requests about plans and the answers of workers.
 func (*Handler) Topics() []string {
 	return []string{
-		"hxo.plan.submit", "plan.resolved", "federation.claim", "federation.result", "federation.heartbeat", "truth.verdict",
+		"hxo.plan.submit", "hxo.plan.abort", "hxo.plan.replay", "plan.resolved",
+		"federation.claim", "federation.result", "federation.heartbeat",
+		"genesis.intent", "blueprint.events", "truth.verdict",
 	}
 }
 
@@ -79,6 +82,14 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 	switch ev.TopicName {
 	case "hxo.plan.submit":
 		c.submit(ev)
+	case "hxo.plan.abort":
+		c.abort(ev)
+	case "hxo.plan.replay":
+		c.replay(ev)
+	case "genesis.intent":
+		c.intent(ev)
+	case "blueprint.events":
+		c.register(ev)
 	case "plan.resolved":
 		c.resolved(ev)
 	case "federation.claim":

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"stigmergy/contracts"
+	"stigmergy/contracts/order"
 	spec "stigmergy/contracts/plan"
 	"stigmergy/handlers/audit"
 	"stigmergy/handlers/board"
@@ -224,4 +225,110 @@ func TestCached(t *testing.T) {
 	}
 	b.Advance(1000)
 	b.want(map[string]int{"hxo.shard.done": 30 + 31, "hxo.shard.claimed": 30 + 31})
+}
+
+// inOrder holds everything on lane hxo to the ordering guarantees.
+func (b *bench) inOrder() {
+	b.T.Helper()
+	check := &order.Checker{Report: func(f order.Finding) { b.T.Error(f) }}
+	for i, l := range b.Lane("hxo") {
+		data := contracts.Lookup([]byte(l), "data")
+		check.Add(fmt.Sprintf("hxo@1:%d", i), contracts.GetString([]byte(l), "type"), data.Raw)
+	}
+	if b.T.Failed() {
+		b.T.Fatal(strings.Join(b.Lane("hxo"), "\n"))
+	}
+}
+
+// workFor has the built-in executor do what it is asked, for so long.
+func (b *bench) workFor(ms int64) {
+	for range ms / 100 {
+		for _, e := range b.take(spec.EffectRun) {
+			b.Append(spec.LaneExec, e.done())
+		}
+		b.Advance(100)
+	}
+}
+
+func TestAbortAndReplay(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(planID, stageOf{id: "one", items: 100})
+	b.Advance(1000)
+	asked := b.take(spec.EffectRun)
+	b.Append(spec.LaneExec, asked[0].done())
+	b.Append("admiral", line("hxo.plan.abort", "", fmt.Sprintf(`{"plan_id":%q,"user":"kyle"}`, planID)))
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.done": 1, "hxo.shard.failed": 64, "hxo.audit": 2, "hxo.shard.claimed": 65})
+	if n := len(b.M.Effects()); n != 0 {
+		t.Fatalf("%d effects are outstanding", n)
+	}
+	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"failed":true}`, planID)))
+	b.workFor(3000)
+	b.want(map[string]int{"hxo.shard.done": 100, "hxo.shard.created": 164, "hxo.audit": 3})
+	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"all":true}`, planID)))
+	b.workFor(3000)
+	b.want(map[string]int{"hxo.shard.done": 200, "hxo.shard.created": 264})
+	b.inOrder()
+}
+
+func TestAbortWhileCreating(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(planID, stageOf{id: "one", items: 2500})
+	b.Advance(1000)
+	b.Append("admiral", line("hxo.plan.abort", "", fmt.Sprintf(`{"plan_id":%q}`, planID)))
+	b.Advance(5000)
+	if n := b.topics()["hxo.shard.created"]; n < 900 || n > 1100 {
+		t.Fatalf("%d created", n)
+	}
+	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"all":true}`, planID)))
+	b.workFor(20000)
+	b.want(map[string]int{"hxo.shard.created": 2500, "hxo.shard.done": 2500})
+	b.inOrder()
+}
+
+func TestIntents(t *testing.T) {
+	b := newBench(t, "")
+	intent := func(data string) { b.Append("genesis-agent", line("genesis.intent", "", data)) }
+	intent(`{"intent":"pause","source":"ops"}`)
+	b.submit(planID, stageOf{id: "one", items: 10, conc: 2})
+	b.workFor(1000)
+	b.want(map[string]int{"hxo.shard.created": 10, "hxo.shard.claimed": 0})
+	intent(`{"intent":"resume","source":"ops"}`)
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.claimed": 2})
+	intent(fmt.Sprintf(`{"intent":"tune","plan_id":%q,"parameters":{"stage_id":"one","setting":"concurrency","value":5}}`, planID))
+	b.Advance(1000)
+	b.want(map[string]int{"hxo.shard.claimed": 5, "hxo.audit": 4})
+	intent(`{"intent":"dance"}`)
+	intent(fmt.Sprintf(`{"intent":"tune","plan_id":%q,"parameters":{"stage_id":"one","setting":"concurrency","value":0}}`, planID))
+	if n := len(b.Lane("board")); n != 2 {
+		t.Fatalf("%d rejections: %s", n, b.Lane("board"))
+	}
+	b.workFor(1000)
+	b.want(map[string]int{"hxo.shard.done": 10})
+	b.inOrder()
+}
+
+func TestKinds(t *testing.T) {
+	b := newBench(t, "")
+	b.Append("admiral", line("blueprint.events", "", `{"kind":"deploy.pack","command":["gzip","-c","{input}"],"timeout":"5s"}`), line("blueprint.events", "", `{"kind":"exec"}`))
+	b.Advance(100)
+	b.want(map[string]int{"blueprint.events": 1})
+	if n := len(b.Lane("board")); n != 1 {
+		t.Fatalf("%d rejections: %s", n, b.Lane("board"))
+	}
+}
+
+func TestFaults(t *testing.T) {
+	b := newBench(t, "")
+	b.Append("admiral", line("hxo.plan.submit", "", `{"plan":"oops"}`))
+	e := b.take(spec.EffectResolve)
+	var r spec.Resolve
+	_ = json.Unmarshal(e[0].Raw, &r)
+	b.Append(spec.LanePlan, line("plan.resolved", e[0].Key, fmt.Sprintf(`{"plan_id":%q,"shards":0,"faults":[{"pointer":"/stages","keyword":"required","expected":"stages","got":"none","line":1,"column":1}]}`, r.PlanID)))
+	b.Advance(100)
+	got := b.Lane("board")
+	if len(got) != 1 || !strings.Contains(got[0], `"reason":"plan_fault"`) || !strings.Contains(got[0], `"line":1`) || len(b.Lane("hxo")) != 0 {
+		t.Fatal(got, b.Lane("hxo"))
+	}
 }

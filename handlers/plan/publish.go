@@ -198,6 +198,7 @@ func (c *call) drain(p *planRec, room int) (used int, more bool) {
 		switch {
 		case !ok:
 			n := c.create(p, room-used)
+			n += c.renew(p, room-used-n)
 			if used += n; n == 0 {
 				return used, false
 			}
@@ -225,7 +226,7 @@ func (c *call) hasMore(p *planRec) bool {
 	if _, _, ok := c.oldest(p); ok {
 		return true
 	}
-	return c.toCreate(p) >= 0
+	return c.toCreate(p) >= 0 || c.toRenew(p) != ""
 }
 
 // publish derives an event; it tells how many lines that were.
@@ -304,4 +305,51 @@ func (c *call) created(p *planRec, stage int, pl place, attempt int) {
 func (c *call) ahead(ms int64) string {
 	ns, _ := contracts.ParseTime([]byte(c.tx.Time()))
 	return contracts.FormatTime(ns + ms*1_000_000)
+}
+
+// anew has shards created that are to be run again, in their turn: those of a
+// range that are shardReplayed.
+func (c *call) anew(p *planRec, it *item) {
+	c.putItem(fmt.Sprintf("j/%06x/%08x", p.N, p.Next), it)
+	p.Next++
+	c.queue(p)
+}
+
+// toRenew is the key of the first such range, or "".
+func (c *call) toRenew(p *planRec) (first string) {
+	if p.State != planCreating && p.State != planRunning {
+		return ""
+	}
+	c.tx.Range(fmt.Sprintf("j/%06x/", p.N), func(key, _ string) bool { first = key; return false })
+	return first
+}
+
+// renew publishes the next of them; from then on they can be claimed.
+func (c *call) renew(p *planRec, room int) (used int) {
+	for key := c.toRenew(p); key != "" && used < room; key = c.toRenew(p) {
+		text, _ := c.tx.Get(key)
+		var it item
+		if json.Unmarshal([]byte(text), &it) != nil {
+			c.tx.Delete(key)
+			continue
+		}
+		for ; it.Shard < it.To && used < room; it.Shard++ {
+			o := c.outcome(p.N, it.Stage, it.Shard)
+			if o.state != shardReplayed {
+				continue
+			}
+			o.state = shardPending
+			c.setOutcome(p.N, it.Stage, it.Shard, o)
+			c.created(p, it.Stage, c.at(p, it.Stage, it.Shard), o.attempt+1)
+			c.again(p, it.Stage, it.Shard, 0, againRec{})
+			used++
+		}
+		if it.Shard < it.To {
+			c.putItem(key, &it)
+		} else {
+			c.tx.Delete(key)
+		}
+		c.refresh(p, c.stage(p.N, it.Stage))
+	}
+	return used
 }

@@ -30,6 +30,8 @@ type planRec struct {
 	State    string `json:"state"`
 	Next     int    `json:"next,omitempty"` // number of its next waiting event
 	Since    int64  `json:"since"`          // milliseconds of the board's clock
+	Paused   bool   `json:"paused,omitempty"`
+	Signal   int    `json:"signal,omitempty"` // stage of its latest tuning signal, from 1
 }
 
 // What a stage can be.
@@ -53,10 +55,13 @@ type stageRec struct {
 	Slots    int // shards that may be claimed at a time
 	State    int
 	Check    int // shards below it were looked up
+
+	Retries   int
+	TimeoutMS int
 }
 
 func (s *stageRec) fields() []*int {
-	return []*int{&s.Total, &s.Made, &s.Next, &s.Replaced, &s.Done, &s.Failed, &s.Claimed, &s.Slots, &s.State, &s.Check}
+	return []*int{&s.Total, &s.Made, &s.Next, &s.Replaced, &s.Done, &s.Failed, &s.Claimed, &s.Slots, &s.State, &s.Check, &s.Retries, &s.TimeoutMS}
 }
 
 // standing is how many shards are to be done.

@@ -1,30 +1,55 @@
 package plan
 
-// shardAt is a shard of a plan.
+// shardAt is a shard of a plan, by its numbers.
 type shardAt struct{ stage, shard int }
 
-// replayShards has shards run once more that are done or have failed; what is
-// still to be run is left as it is. Their last outputs are not asked for: they
-// are run.
-func (c *call) replayShards(p *planRec, list []shardAt) {
-	for _, at := range list {
-		s, o := c.stage(p.N, at.stage), c.outcome(p.N, at.stage, at.shard)
-		switch {
-		case o.done():
-			s.Done--
-		case o.state == shardFailed:
-			s.Failed--
-		default:
+// replayShards has shards that have ended run again: attempt + 1, created anew. What
+// was published of them stands. It is how many that were. The plan goes on, and
+// is completed once more when they are done.
+func (c *call) replayShards(p *planRec, shards []shardAt) {
+	last := shardAt{-1, -1}
+	var it *item
+	for _, r := range shards {
+		o := c.outcome(p.N, r.stage, r.shard)
+		if !o.done() && o.state != shardFailed || o.attempt >= maxAttempts {
 			continue
 		}
-		o.state = shardPending
-		c.setOutcome(p.N, at.stage, at.shard, o)
-		data := c.shardData(p, at.stage, c.at(p, at.stage, at.shard).cas(), o.attempt+1).Str("phase", "pending")
-		c.say(p, item{Kind: itemEvent, Topic: "hxo.shard.created", Data: string(data.Bytes())})
-		c.again(p, at.stage, at.shard, 0, againRec{})
+		s := c.stage(p.N, r.stage)
+		if o.done() {
+			s.Done--
+		} else {
+			s.Failed--
+		}
+		o.state, o.digest = shardReplayed, [32]byte{}
+		c.setOutcome(p.N, r.stage, r.shard, o)
+		if it != nil && (r.stage != last.stage || r.shard != last.shard+1) {
+			c.anew(p, it)
+			it = nil
+		}
+		if it == nil {
+			it = &item{Stage: r.stage, Shard: r.shard}
+		}
+		it.To, last = r.shard+1, r
 	}
-	if p.State == planDone || p.State == planFailed {
-		p.State = planRunning
+	if it != nil {
+		c.anew(p, it)
 	}
-	c.advance(p)
+	c.resume(p)
+}
+
+// resume has a plan go on that had ended.
+func (c *call) resume(p *planRec) {
+	if p.State == planCreating {
+		return
+	}
+	p.State = planRunning
+	for i := range c.manifest(p).Stages {
+		if s := c.stage(p.N, i); s.Made < s.Total && s.State == stageWaits {
+			p.State = planCreating
+		}
+	}
+	c.queue(p)
+	if p.State == planRunning {
+		c.advance(p)
+	}
 }

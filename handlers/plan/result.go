@@ -14,9 +14,8 @@ import (
 // result takes what an executor reports.
 func (c *call) result(ev *contracts.Event) {
 	r := requestOf(ev)
-	p := c.planByID(r.Plan)
+	p := c.planOf(r)
 	if p == nil {
-		c.refuse(r, handlers.RejectUnknownPlan, "/data/plan_id", "a plan of this board", r.Plan, "stigmergy plan ls")
 		return
 	}
 	stageID, casID := ev.Get("data.stage_id").Text(), ev.Get("data.cas_id").Text()
@@ -109,7 +108,7 @@ func (c *call) goOn(p *planRec, s *stageRec) {
 // if it has tries left.
 func (c *call) failedBy(p *planRec, stage, shard int, l *lease, why string) {
 	tries := l.Tries + 1
-	final := tries > c.manifest(p).Stages[stage].Retries
+	final := tries > c.stage(p.N, stage).Retries
 	c.endAttempt(p, stage, shard, l, why, final)
 	if !final {
 		pause := min(int64(1000)<<min(tries-1, 10), 60_000)
@@ -222,7 +221,7 @@ const maxLost = 20
 func (c *call) lost(p *planRec, stage, shard int, l *lease) {
 	c.letGo(p, stage, shard, l)
 	if l.Deadline <= c.tx.Now() {
-		c.failedBy(p, stage, shard, l, "timeout after "+spec.SpanText(c.manifest(p).Stages[stage].TimeoutMS))
+		c.failedBy(p, stage, shard, l, "timeout after "+spec.SpanText(int64(c.stage(p.N, stage).TimeoutMS)))
 		return
 	}
 	final := l.Lost+1 >= maxLost

@@ -69,6 +69,9 @@ func (c *chunk) find(id uint64) int {
 	return -1
 }
 
+// chunkRef names a chunk in the CAS.
+type chunkRef = spec.Chunk
+
 // place is a shard: where it stands.
 type place struct {
 	chunk string // SHA-256
@@ -85,7 +88,7 @@ func (c *call) chunk(sha256 string) *chunk { return c.tx.Object(sha256, "chunk",
 
 // eachChunk gives the chunks of a stage, those of parts behind the others,
 // until fn returns false.
-func (c *call) eachChunk(p *planRec, stage int, fn func(first int, ch spec.Chunk) bool) {
+func (c *call) eachChunk(p *planRec, stage int, fn func(first int, ch chunkRef) bool) {
 	first := 0
 	for _, ch := range c.manifest(p).Stages[stage].Chunks {
 		if !fn(first, ch) {
@@ -96,13 +99,13 @@ func (c *call) eachChunk(p *planRec, stage int, fn func(first int, ch spec.Chunk
 	c.tx.Range("k/"+stageKey(p.N, stage)+"/", func(key, value string) bool {
 		sha, n, _ := strings.Cut(value, " ")
 		shards, _ := strconv.Atoi(n)
-		return fn(numbers(key, 1)[0], spec.Chunk{SHA256: sha, Shards: shards})
+		return fn(numbers(key, 1)[0], chunkRef{SHA256: sha, Shards: shards})
 	})
 }
 
 // at is where a shard stands.
 func (c *call) at(p *planRec, stage, shard int) (pl place) {
-	c.eachChunk(p, stage, func(first int, ch spec.Chunk) bool {
+	c.eachChunk(p, stage, func(first int, ch chunkRef) bool {
 		if shard >= first+ch.Shards {
 			return true
 		}
@@ -155,12 +158,13 @@ func (c *call) stageNamed(p *planRec, id string) int {
 
 // What came of a shard.
 const (
-	shardPending  = iota // nothing yet, or it is to be tried again
-	shardDone            // it ran
-	shardCached          // its output was there
-	shardFailed          // finally
-	shardReplaced        // its parts stand for it
-	shardReplayed        // it is to be created again
+	shardPending   = iota // nothing yet, or it is to be tried again
+	shardDone             // it ran
+	shardCached           // its output was there
+	shardFailed           // finally
+	shardReplaced         // its parts stand for it
+	shardReplayed         // it is to be created again
+	shardSplitting        // its parts are being made
 )
 
 // outcome is what came of a shard, how many attempts it has had, and its output.
@@ -171,9 +175,9 @@ type outcome struct {
 }
 
 const (
-	perBlock  = 16
-	perShard  = 1 + 2 + 32
-	maxEnough = 1<<16 - 1 // attempts of a shard
+	perBlock    = 16
+	perShard    = 1 + 2 + 32
+	maxAttempts = 1<<16 - 1
 )
 
 func (o *outcome) done() bool { return o.state == shardDone || o.state == shardCached }

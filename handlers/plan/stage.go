@@ -68,7 +68,8 @@ func (c *call) stuck(p *planRec, m *spec.Manifest) bool {
 func (c *call) refresh(p *planRec, s *stageRec) {
 	key := "r/" + stageKey(p.N, s.N)
 	_, listed := c.tx.Get(key)
-	ok := p.State == planRunning && s.State == stageOpen && s.Claimed < s.Slots && c.hasNext(p, s)
+	ok := p.State == planRunning && s.State == stageOpen && s.Claimed < s.Slots && !c.paused(p) &&
+		c.needsDone(p, c.manifest(p), s.N) && c.hasNext(p, s)
 	switch {
 	case ok && !listed:
 		c.tx.Put(key, "")
@@ -144,10 +145,14 @@ func (c *call) checkMore(rest string) {
 // cachedKnown takes the outputs that still stand for results.
 func (c *call) cachedKnown(a ask, data *spec.Resolved) {
 	p := c.plan(a.Plan)
-	if p == nil || p.State != planRunning {
+	if p == nil {
 		return
 	}
 	s := c.stage(p.N, a.Stage)
+	if p.State != planRunning {
+		s.State, s.Check = stageWaits, a.From // looked up again if it goes on
+		return
+	}
 	some := false
 	for _, i := range data.Cached {
 		if i < 0 || i >= len(a.Of) {

@@ -42,8 +42,7 @@ func (c *call) start(kind, key string, payload any, a ask) {
 // submit asks for a plan to be resolved.
 func (c *call) submit(ev *contracts.Event) {
 	r := requestOf(ev)
-	uid := c.tx.UID(ev.Pos.Lane)
-	if ok, rule := c.tx.Policy().MayRun(ev.TopicName, ev.Pos.Lane, uid); !ok {
+	if ok, rule := c.tx.Policy().MayRun(ev.TopicName, ev.Pos.Lane, c.tx.UID(ev.Pos.Lane)); !ok {
 		c.reject(r, handlers.RejectPolicy, rule, []byte("[]"))
 		return
 	}
@@ -54,14 +53,10 @@ func (c *call) submit(ev *contracts.Event) {
 		c.refuse(r, handlers.RejectDuplicate, "/data/plan_id", "a plan_id that no plan has", r.Plan, "leave plan_id out, or make a new UUID")
 		return
 	}
-	claimed := ev.Get("data.submitted_by").Text()
-	if claimed == "" {
-		claimed = ev.Get("data.user").Text()
-	}
-	_, _, user, role := c.tx.Policy().May(ev.TopicName, ev.Pos.Lane, uid, claimed, ev.Get("data.role").Text())
+	user, role := c.who(ev)
 	c.tx.Put("id/"+strings.ToLower(r.Plan), "0")
 	c.start(spec.EffectResolve, "resolve:"+r.Pos,
-		spec.Resolve{PlanID: r.Plan, Plan: spec.RawJSON(ev.Get("data.plan").Raw), Kinds: []spec.Kind{}},
+		spec.Resolve{PlanID: r.Plan, Plan: spec.RawJSON(ev.Get("data.plan").Raw), Kinds: c.kinds()},
 		ask{Kind: spec.EffectResolve, Req: r, User: user, Role: role})
 }
 
@@ -112,7 +107,8 @@ func (c *call) accept(a ask, data *spec.Resolved, faults []byte) {
 	c.tx.Put("plans", strconv.Itoa(p.N))
 	c.tx.Put("id/"+id, strconv.Itoa(p.N))
 	for i := range m.Stages {
-		c.keepStage(&stageRec{Plan: p.N, N: i, Total: m.Stages[i].Shards, Slots: max(1, m.Stages[i].Concurrency)})
+		c.keepStage(&stageRec{Plan: p.N, N: i, Total: m.Stages[i].Shards, Slots: max(1, m.Stages[i].Concurrency),
+			Retries: m.Stages[i].Retries, TimeoutMS: int(m.Stages[i].TimeoutMS)})
 	}
 	c.say(p, item{Kind: itemEvent, Topic: "hxo.plan", Data: string(new(handlers.Object).
 		Str("plan_id", p.ID).Str("plan_name", p.Name).Int("stages", int64(len(m.Stages))).Str("submitted_by", p.User).
