@@ -16,7 +16,7 @@ import (
 
 // pure is what a fold may import of the standard library.
 var pure = map[string]bool{
-	"bytes": true, "cmp": true, "crypto/sha256": true, "encoding/base64": true, "encoding/hex": true, "encoding/json": true,
+	"bytes": true, "cmp": true, "crypto/sha256": true, "encoding/base64": true, "encoding/binary": true, "encoding/hex": true, "encoding/json": true,
 	"errors": true, "fmt": true, "math": true, "slices": true, "sort": true, "strconv": true, "strings": true,
 	"sync/atomic": true, "unicode/utf8": true,
 }
