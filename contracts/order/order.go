@@ -253,7 +253,7 @@ func (c *Checker) claimed(p *plan, data []byte) {
 }
 
 func (c *Checker) failed(p *plan, data []byte) { c.end(p, data, false) }
-func (c *Checker) done(p *plan, data []byte)  { c.end(p, data, true) }
+func (c *Checker) done(p *plan, data []byte)   { c.end(p, data, true) }
 
 func (c *Checker) end(p *plan, data []byte, done bool) {
 	name, attempt, s := c.shard(p, data)
