@@ -48,7 +48,7 @@ plans/view           : contracts contracts/plan
 plans/truth          : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/durable blackboard/layout blackboard/query
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
-plans                : contracts contracts/plan contracts/jcs blackboard
+plans                : contracts contracts/plan contracts/jcs blackboard blackboard/durable blackboard/layout plans/exec
 gitops               : contracts contracts/jcs contracts/seal
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
 cli                  : contracts contracts/order contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer

@@ -143,7 +143,7 @@ func (c *planSubmit) dryRun(a *app, doc []byte) error {
 	if err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
-	res, err := plans.DryRun(a.ctx, s.Root(l.Dir), l.Dir, plan.Resolve{PlanID: or(c.PlanID, zeroID), Plan: quoted, Kinds: kinds})
+	res, err := plans.DryRun(a.ctx, s.Root(l.Dir), l.Dir, a.environ, plan.Resolve{PlanID: or(c.PlanID, zeroID), Plan: quoted, Kinds: kinds})
 	if err != nil {
 		return a.stopped(&Fault{Doing: "resolving the plan", Path: c.File, Err: err, Code: exitOr(err, codeUsage)})
 	}

@@ -14,7 +14,7 @@ import (
 func workers(w *daemon.World) ([]blackboard.Worker, error) {
 	root := func() string { return w.Kernel().InForce().Settings.Root(w.Layout.Dir) }
 	return []blackboard.Worker{
-		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Now: time.Now},
+		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Run: plans.Beside(w.Environ), Now: time.Now},
 		executor(w),
 		exemplarFeed(w),
 		signer.New(signer.Config{Layout: w.Layout, Disk: w.Disk, Log: w.Log, Kernel: func() signer.Kernel { return w.Kernel() }}),

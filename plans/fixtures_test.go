@@ -53,7 +53,7 @@ func dryRun(t testing.TB, file string) *plans.Result {
 	if bytes.ContainsAny(text, "\xff") || strings.HasSuffix(file, ".json") && json.Valid(text) {
 		document = text // as it stands in a line
 	}
-	res, err := plans.DryRun(context.Background(), fixtures+"/root", "", plan.Resolve{PlanID: "0f8fad5b-d9cb-469f-a165-70867728950e", Plan: document, Kinds: kinds(t)})
+	res, err := plans.DryRun(context.Background(), fixtures+"/root", "", os.Environ(), plan.Resolve{PlanID: "0f8fad5b-d9cb-469f-a165-70867728950e", Plan: document, Kinds: kinds(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

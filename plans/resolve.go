@@ -2,9 +2,9 @@ package plans
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"stigmergy/contracts"
 	"stigmergy/contracts/plan"
@@ -17,6 +17,7 @@ type Resolver struct {
 	// Put stores an object and gives its SHA-256; nil: nothing is stored, as in
 	// a dry run.
 	Put func([]byte) (string, error)
+	Run Runs // nil: partitions by a command are refused
 }
 
 // Result is what came of a plan: a manifest, or faults.
@@ -192,8 +193,7 @@ func (r *resolution) partition(ctx context.Context, s *plan.Draft) (*shards, err
 		}
 		return nil, nil // that stage has told its fault
 	}
-	r.fault(s, "/partition/by", "enum", "a partition that can be made here", p.By, "")
-	return nil, nil
+	return r.command(ctx, s)
 }
 
 // files are the partitions files and one.
@@ -203,33 +203,42 @@ func (r *resolution) files(ctx context.Context, s *plan.Draft) (*shards, error) 
 		return nil, r.troubled(s, "/partition/glob", err)
 	}
 	if len(names) == 0 {
-		r.fault(s, "/partition/glob", "shards", "at least one file", "none below "+r.Root, "try it: ls -d "+s.Partition.Globs[0])
+		r.nothing(s)
 		return nil, nil
 	}
+	sums, ok, err := r.hashed(ctx, s, "/partition/glob", names)
+	if !ok || err != nil {
+		return nil, err
+	}
+	if s.Partition.By == plan.ByOne {
+		if len(names) > 1 {
+			r.onlyOne(s, len(names))
+		}
+		return ofFiles(names, sums, int64(len(names))), nil
+	}
+	return ofFiles(names, sums, s.Partition.PerShard), nil
+}
+
+func (r *resolution) nothing(s *plan.Draft) {
+	r.fault(s, "/partition/glob", "shards", "at least one file", "none below "+r.Root, "try it: ls -d "+s.Partition.Globs[0])
+}
+
+// hashed are the digests of files; not ok where one of them is a fault.
+func (r *resolution) hashed(ctx context.Context, s *plan.Draft, field string, names []string) (sums [][sha256.Size]byte, ok bool, err error) {
 	sums, errs := r.world.sums(ctx, names)
-	bad := false
+	ok = true
 	for _, err := range errs {
 		if err == nil {
 			continue
 		}
-		if bad = true; ctx.Err() != nil {
-			return nil, ctx.Err()
+		if ok = false; ctx.Err() != nil {
+			return nil, false, ctx.Err()
 		}
-		if err := r.troubled(s, "/partition/glob", err); err != nil {
-			return nil, err
+		if err := r.troubled(s, field, err); err != nil {
+			return nil, false, err
 		}
 	}
-	if bad {
-		return nil, nil
-	}
-	if s.Partition.By == plan.ByOne {
-		one := ofFiles(names, sums, int64(len(names)))
-		if len(names) > 1 {
-			r.onlyOne(s, len(names))
-		}
-		return one, nil
-	}
-	return ofFiles(names, sums, s.Partition.PerShard), nil
+	return sums, ok, nil
 }
 
 // onlyOne tells of {input} in a shard that has several.
@@ -253,15 +262,4 @@ func (r *resolution) cut(ctx context.Context, s *plan.Draft, cut cutter) (*shard
 		return nil, nil
 	}
 	return ofParts(name, parts), nil
-}
-
-// DryRun resolves a plan and stores nothing: what is wrong with it, or what it
-// would be.
-func DryRun(ctx context.Context, root, board string, ask plan.Resolve) (*Result, error) {
-	abs, err := filepath.Abs(root)
-	if err != nil {
-		return nil, err
-	}
-	r := Resolver{Root: abs, Board: board}
-	return r.Resolve(ctx, ask)
 }

@@ -22,6 +22,7 @@ type Worker struct {
 		Get(name string) ([]byte, error)
 		Has(name string) bool
 	}
+	Run Runs // of partitions by a command
 	Now func() time.Time
 }
 
@@ -48,7 +49,7 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 }
 
 func (w *Worker) do(ctx context.Context, e blackboard.Effect) (plan.Resolved, error) {
-	r := Resolver{Root: w.Root(), Board: w.Board, Put: w.CAS.Put}
+	r := Resolver{Root: w.Root(), Board: w.Board, Put: w.CAS.Put, Run: w.Run}
 	switch e.Kind {
 	case plan.EffectCached:
 		return answer(e, func(ask plan.Cached) (plan.Resolved, error) { return w.cached(ask), nil })

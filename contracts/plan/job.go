@@ -197,3 +197,13 @@ func (s *Draft) Ambiguous(n int) (Fault, bool) {
 	}
 	return Fault{}, false
 }
+
+// UsesItem tells whether the stage's command has {item}.
+func (s *Draft) UsesItem() bool {
+	for _, a := range s.argvs {
+		if strings.Contains(a.text, "{item}") {
+			return true
+		}
+	}
+	return false
+}
