@@ -75,6 +75,7 @@ type Verified struct {
 	Root        string    `json:"root"` // over all entries, base64
 	Size        uint64    `json:"size"` // of the newest checkpoint
 	Checkpoints int       `json:"checkpoints"`
+	Epoch       uint64    `json:"epoch,omitempty"` // 2 and more: signing had stopped, and a person let it go on
 	Unanchored  uint64    `json:"unanchored_entries"`
 	Segments    int       `json:"segments"`
 	Lines       uint64    `json:"lines"`
@@ -151,6 +152,7 @@ type verifier struct {
 	more     bool          // lanes hold bytes that the journal does not know
 	foreign  []Finding     // among them, on the daemon's own lanes
 	levels   merkle.Levels // over leaves, once somebody asks
+	from     uint64        // entries that stood before this epoch
 	good     uint64        // the largest checkpoint that fits
 	bad      []uint64      // sizes of those that do not
 	unlike   []Finding     // where they stand

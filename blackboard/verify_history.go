@@ -17,6 +17,7 @@ func (v *verifier) history() error {
 	if err := v.trusted(); err != nil {
 		return err
 	}
+	v.epoch()
 	v.checkpointFile()
 	v.headFile()
 	v.signerLines()
@@ -40,6 +41,20 @@ func (v *verifier) trusted() error {
 		v.find(VerdictTampered, Finding{Path: ".stigmergy/verifiers", Detail: err.Error()})
 	}
 	return nil
+}
+
+// epoch learns since when the history is signed anew, by whose word.
+func (v *verifier) epoch() {
+	const path = ".stigmergy/epoch"
+	e, err := history.ReadEpoch(v.opt.Layout)
+	if err == nil && e.Epoch > 0 {
+		err = e.Check(v.keys...)
+	}
+	if err != nil {
+		v.find(VerdictTampered, Finding{Path: path, Detail: err.Error()})
+		return
+	}
+	v.out.Epoch, v.from = e.Epoch, e.From
 }
 
 // sized is how many entries any checkpoint of the board speaks of, whether its
@@ -134,6 +149,9 @@ func (v *verifier) signerLines() {
 	last := uint64(0)
 	for i := range v.notes {
 		n := &v.notes[i]
+		if n.seq < v.from {
+			continue // of an epoch before, whose end a person has accepted
+		}
 		f := Finding{Lane: history.SignerLane, Line: n.line, Entry: ptr(n.seq)}
 		c, err := seal.PeekCheckpoint(n.note)
 		if err == nil && len(v.keys) > 0 {

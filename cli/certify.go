@@ -10,7 +10,11 @@ import (
 )
 
 type certifyCmd struct {
-	Key certifyKey `cmd:"" help:"Print the board's verifier key: what others check its signatures with."`
+	Show   certifyShow   `cmd:"" help:"Print the newest signed checkpoint."`
+	Key    certifyKey    `cmd:"" help:"Print the board's verifier key: what others check its signatures with."`
+	Rotate certifyRotate `cmd:"" help:"Go on with a new key, named and signed together with the old one."`
+	Cosign certifyCosign `cmd:"" help:"Have a witness cosign the newest checkpoint."`
+	Export certifyExport `cmd:"" help:"Write the whole log as a static C2SP tlog-tiles directory."`
 }
 
 type certifyKey struct {

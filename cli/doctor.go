@@ -19,7 +19,8 @@ import (
 )
 
 type doctorCmd struct {
-	What string `arg:"" optional:"" enum:",order" default:"" help:"order: hold every event of every plan to the order that HXO promises, attempt by attempt, and to nothing else."`
+	What     string `arg:"" optional:"" enum:",order" default:"" help:"order: hold every event of every plan to the order that HXO promises, attempt by attempt, and to nothing else."`
+	NewEpoch bool   `help:"Let signing go on over the journal as it stands, after it has stopped: what was signed before is kept as evidence."`
 }
 
 // Help says the rest.
@@ -63,8 +64,11 @@ func (c doctorCmd) Run(a *app) error {
 	if c.What == "order" {
 		return a.order(l)
 	}
+	if c.NewEpoch {
+		return a.newEpoch(l)
+	}
 	d := &doctor{a: a, l: l}
-	for _, look := range []func(){d.settings, d.contracts, d.permissions, d.daemon, d.journal, d.lanes, d.archives, d.objects, d.disk, d.watches} {
+	for _, look := range []func(){d.settings, d.contracts, d.permissions, d.daemon, d.journal, d.signing, d.lanes, d.archives, d.objects, d.disk, d.watches} {
 		look()
 		if a.ctx.Err() != nil {
 			return a.stopped(a.ctx.Err())

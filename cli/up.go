@@ -72,6 +72,11 @@ func (c *upCmd) Run(a *app) error {
 
 // daemon takes the board's lock and brings it up.
 func (a *app) daemon(l layout.Layout, flags map[string]string, once bool) (*daemon.Daemon, error) {
+	return a.daemonWith(l, flags, once, workers)
+}
+
+// daemonWith chooses who does the effects.
+func (a *app) daemonWith(l layout.Layout, flags map[string]string, once bool, workers func(*daemon.World) ([]blackboard.Worker, error)) (*daemon.Daemon, error) {
 	fold, err := all.New()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/http"
 	"time"
 
 	"stigmergy/blackboard"
@@ -17,8 +18,18 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Run: plans.Beside(w.Environ), Now: time.Now},
 		executor(w),
 		exemplarFeed(w),
-		signer.New(signer.Config{Layout: w.Layout, Disk: w.Disk, Log: w.Log, Kernel: func() signer.Kernel { return w.Kernel() }}),
+		historySigner(w),
 	}, nil
+}
+
+// historySigner is the board's, which can be asked for a new key.
+func historySigner(w *daemon.World) blackboard.Worker {
+	s := signer.New(signer.Config{Layout: w.Layout, Disk: w.Disk, Log: w.Log, Kernel: func() signer.Kernel { return w.Kernel() }})
+	w.Answer("POST /key", func(r *http.Request) (any, error) {
+		key, err := s.Rotate(r.Context(), r.URL.Query().Get("user"))
+		return rotatedKey{key}, err
+	})
+	return s
 }
 
 // executor is the daemon's own.

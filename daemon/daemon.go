@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -47,6 +48,15 @@ type World struct {
 	Version string
 	kernel  *blackboard.Kernel
 	ends    []func() error
+	routes  map[string]func(*http.Request) (any, error)
+}
+
+// Answer has the daemon answer the command line at a route, as "POST /key".
+func (w *World) Answer(route string, fn func(*http.Request) (any, error)) {
+	if w.routes == nil {
+		w.routes = map[string]func(*http.Request) (any, error){}
+	}
+	w.routes[route] = fn
 }
 
 // AtEnd has something done when the daemon ends and no worker works any more.

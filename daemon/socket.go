@@ -47,6 +47,9 @@ func (d *Daemon) listen() (*socket, error) {
 	mux.HandleFunc("POST /rotate", d.answer(d.rotate))
 	mux.HandleFunc("POST /compact", d.answer(d.compact))
 	mux.HandleFunc("POST /down", d.answer(func(*http.Request) (any, error) { d.down(); return map[string]bool{"ending": true}, nil }))
+	for route, fn := range d.world.routes {
+		mux.HandleFunc(route, d.answer(fn))
+	}
 	s := &socket{ln: ln, dir: dir, srv: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
 	go func() { _ = s.srv.Serve(ln) }() // ends with Close
 	return s, nil

@@ -70,8 +70,16 @@ func Newest(l layout.Layout) (seal.Checkpoint, error) {
 	if err != nil {
 		return seal.Checkpoint{}, err
 	}
+	epoch, err := ReadEpoch(l)
+	if err != nil {
+		return seal.Checkpoint{}, err
+	}
+	sources := []func(layout.Layout) ([]byte, error){ReadCheckpoint, ReadHead}
+	if epoch.Epoch == 0 { // else the lane's last line may be of the epoch before
+		sources = append(sources, lastLine)
+	}
 	var newest seal.Checkpoint
-	for _, read := range []func(layout.Layout) ([]byte, error){ReadCheckpoint, ReadHead, lastLine} {
+	for _, read := range sources {
 		note, err := read(l)
 		if err != nil {
 			return newest, err
