@@ -18,6 +18,9 @@ func (r *round) moved(t *Tail, rel string, st stat) {
 	old, was := t.Path, t.gone
 	back := t.home == rel && s.heirs[rel] == t
 	s.vacate(t)
+	if other := s.at[rel]; other != nil && other != t {
+		r.loses(other, rel) // renamed over: the event that names rel is still to come
+	}
 	s.place(t, rel)
 	if other := s.heirs[rel]; other != nil {
 		delete(s.heirs, rel)

@@ -85,8 +85,8 @@ func (r *round) settle() {
 		}
 	}
 	r.recognise()
-	for _, t := range r.lost {
-		if s.at[t.Path] != t {
+	for i := 0; i < len(r.lost); i++ { // grows meanwhile
+		if t := r.lost[i]; s.at[t.Path] != t {
 			r.search(t)
 		}
 	}

@@ -259,6 +259,33 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestEventsInParts: of a rename onto another lane's name one half is heard of
+// before the other. What was renamed over is told all the same.
+func TestEventsInParts(t *testing.T) {
+	for _, first := range []string{"a.jsonl", "b.jsonl"} {
+		r := newReader(t, Options{})
+		r.start(nil)
+		r.append("a.jsonl", "1\n")
+		r.append("b.jsonl", "2\n")
+		r.settle()
+		r.append("a.jsonl", "3\n")
+		r.append("b.jsonl", "4\n")
+		r.rename("a.jsonl", "b.jsonl")
+		for _, rel := range []string{first, "a.jsonl", "b.jsonl"} {
+			r.set.Hint(rel)
+			r.drain()
+		}
+		r.append("b.jsonl", "5\n")
+		r.settle()
+		want := "found a@1\nfound b@1\nmoved a@1: a.jsonl → b.jsonl\ngone b@1 deleted\na@1 = 1/3/5/\nb@1 = 2/4/\n"
+		if got := r.did(); got != want {
+			t.Errorf("%s first: got\n%swant\n%s", first, got, want)
+		}
+		checkSet(t, r.set)
+		must(t, r.set.Close())
+	}
+}
+
 // TestPassedBy: a file had a lane's name only between two looks, as a rename
 // event tells; its lines are not lost.
 func TestPassedBy(t *testing.T) {
