@@ -296,12 +296,6 @@ func (c *call) claimed(p *planRec, it *item) int {
 	return 1
 }
 
-// describe adds what an executor outside needs to run a shard.
-func (c *call) describe(data *handlers.Object, p *planRec, stage int, pl place, l *lease) {
-	st := &c.manifest(p).Stages[stage]
-	data.OptStr("claim", l.Claim).Str("kind", st.Kind).Int("timeout_ms", int64(c.stage(p.N, stage).TimeoutMS))
-}
-
 // runKey names one attempt for ever.
 func runKey(p *planRec, stageID, casID string, attempt int) string {
 	return fmt.Sprintf("run:%s/%s/%s/%d", p.ID, stageID, casID, attempt)
@@ -313,6 +307,7 @@ func (c *call) run(p *planRec, stage int, pl place, attempt int) {
 	payload, err := json.Marshal(spec.ExecRun{
 		PlanID: p.ID, StageID: st.StageID, CASID: pl.cas(), Attempt: attempt,
 		Manifest: p.Manifest, Chunk: pl.chunk, TimeoutMS: int64(c.stage(p.N, stage).TimeoutMS),
+		Outputs: c.outputs(p, stage, pl),
 	})
 	if err != nil {
 		panic(err)
