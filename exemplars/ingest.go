@@ -39,7 +39,7 @@ func (s *Store) Ingest(ctx context.Context, root *os.Root, ev Event, now time.Ti
 	if err != nil {
 		return Result{}, err
 	}
-	old, err := find(ctx, s.db, r)
+	old, err := find(ctx, s, r)
 	if err != nil {
 		return Result{}, s.told("reading", err)
 	}
@@ -49,7 +49,7 @@ func (s *Store) Ingest(ctx context.Context, root *os.Root, ev Event, now time.Ti
 		}
 	}
 	r.ingested = now.UTC().Format(time.RFC3339Nano)
-	err = s.change(ctx, func(tx *sql.Tx) error {
+	err = s.change(ctx, func(tx *txn) error {
 		old, err := find(ctx, tx, r)
 		if err != nil || old != nil {
 			r.take(old)
@@ -74,16 +74,24 @@ func (s *Store) Ingest(ctx context.Context, root *os.Root, ev Event, now time.Ti
 
 // querier is a transaction, or none.
 type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	scan(ctx context.Context, text string, args []any, into ...any) error
+}
+
+func (s *Store) scan(ctx context.Context, text string, args []any, into ...any) error {
+	return s.db.QueryRowContext(ctx, text, args...).Scan(into...)
+}
+
+func (tx *txn) scan(_ context.Context, text string, args []any, into ...any) error {
+	return tx.get(text, args, into...)
 }
 
 // find is the row that stands for the packet already, or nil. Another packet
 // from the same event is a Refusal: whoever wrote it would think it stored.
 func find(ctx context.Context, q querier, r *row) (*row, error) {
 	old := &row{}
-	err := q.QueryRowContext(ctx, "SELECT exemplar_id, position, source, event_id, receipt_path, ingested FROM exemplars "+
-		"WHERE exemplar_id = ?1 OR source = ?2 AND event_id = ?3 ORDER BY exemplar_id = ?1 DESC LIMIT 1",
-		r.id, r.source, r.event).Scan(&old.id, &old.position, &old.source, &old.event, &old.receipt, &old.ingested)
+	const text = "SELECT exemplar_id, position, source, event_id, receipt_path, ingested FROM exemplars " +
+		"WHERE exemplar_id = ?1 OR source = ?2 AND event_id = ?3 ORDER BY exemplar_id = ?1 DESC LIMIT 1"
+	err := q.scan(ctx, text, []any{r.id, r.source, r.event}, &old.id, &old.position, &old.source, &old.event, &old.receipt, &old.ingested)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil

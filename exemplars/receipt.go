@@ -2,7 +2,6 @@ package exemplars
 
 import (
 	"bytes"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +36,7 @@ type receipt struct {
 
 // receiptName chooses the name of a new receipt: that of the second, and with
 // the exemplar's name where the second has one already.
-func receiptName(tx *sql.Tx, root *os.Root, id string, now time.Time) (string, error) {
+func receiptName(tx *txn, root *os.Root, id string, now time.Time) (string, error) {
 	base := path.Join(ReceiptDir, "p6_exemplar_ingest_"+now.UTC().Format("20060102T150405Z"))
 	for _, name := range []string{base + ".receipt.json", base + "_" + id[:12] + ".receipt.json"} {
 		var taken int

@@ -3,7 +3,6 @@ package exemplars
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -24,7 +23,7 @@ type Restored struct {
 // transaction. With anew it empties the store first. A row that stands is left;
 // a packet that no store would take is none.
 func (s *Store) Restore(ctx context.Context, anew bool, fn func(put func(Restored) error) (cursor string, err error)) error {
-	return s.told("restoring", s.change(ctx, func(tx *sql.Tx) error {
+	return s.told("restoring", s.change(ctx, func(tx *txn) error {
 		if anew {
 			board, err := meta(ctx, tx, "board_id")
 			if err == nil {
@@ -45,7 +44,7 @@ func (s *Store) Restore(ctx context.Context, anew bool, fn func(put func(Restore
 	}))
 }
 
-func restore(ctx context.Context, tx *sql.Tx, from Restored) error {
+func restore(ctx context.Context, tx *txn, from Restored) error {
 	var refusal *Refusal
 	r, err := newRow(from.Event)
 	if err == nil {

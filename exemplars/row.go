@@ -71,11 +71,11 @@ const msBits = 14
 
 // key is the row's n: the millisecond of ts, then the order of arrival. Words
 // and rows are then newest first by themselves.
-func (r *row) key(tx *sql.Tx) (int64, error) {
+func (r *row) key(tx *txn) (int64, error) {
 	ns, _ := contracts.ParseTime([]byte(r.ts))
 	base := (ns / int64(time.Millisecond)) << msBits
 	var last sql.NullInt64
-	if err := tx.QueryRow("SELECT max(n) FROM exemplars WHERE n >= ? AND n < ?", base, base+1<<msBits).Scan(&last); err != nil {
+	if err := tx.get("SELECT max(n) FROM exemplars WHERE n >= ? AND n < ?", []any{base, base + 1<<msBits}, &last); err != nil {
 		return 0, err
 	}
 	switch {
@@ -96,7 +96,7 @@ func (r *row) day() string {
 }
 
 // insert puts the row in, with its words and its part of the sums.
-func (r *row) insert(tx *sql.Tx) error {
+func (r *row) insert(tx *txn) error {
 	n, err := r.key(tx)
 	if err != nil {
 		return err
@@ -114,24 +114,24 @@ func (r *row) insert(tx *sql.Tx) error {
 			failed++
 		}
 	}
-	_, err = tx.Exec("INSERT INTO exemplars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	err = tx.put("INSERT INTO exemplars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		n, r.id, r.position, r.source, r.event, r.ts, r.scope, r.run, r.outcome, r.pushed, r.clean, len(r.batches), committed, failed,
 		added, deleted, r.config, r.receipt, r.ingested)
 	if err != nil {
 		return fmt.Errorf("the row: %w", err)
 	}
-	if _, err = tx.Exec("INSERT INTO packets VALUES (?, ?)", n, string(r.packet)); err != nil {
+	if err = tx.put("INSERT INTO packets VALUES (?, ?)", n, string(r.packet)); err != nil {
 		return fmt.Errorf("the packet: %w", err)
 	}
 	heading, body := r.words()
-	if _, err = tx.Exec("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", n, heading, body); err != nil {
+	if err = tx.put("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", n, heading, body); err != nil {
 		return fmt.Errorf("the words: %w", err)
 	}
 	return r.sum(tx)
 }
 
 // sum adds the row to the sums by day.
-func (r *row) sum(tx *sql.Tx) error {
+func (r *row) sum(tx *txn) error {
 	day := r.day()
 	is := func(a, b string) int {
 		if a == b {
@@ -139,13 +139,13 @@ func (r *row) sum(tx *sql.Tx) error {
 		}
 		return 0
 	}
-	_, err := tx.Exec("INSERT INTO outcome_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, partial = partial + excluded.partial, error = error + excluded.error",
+	err := tx.put("INSERT INTO outcome_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, partial = partial + excluded.partial, error = error + excluded.error",
 		day, r.scope, is(r.outcome, "ok"), is(r.outcome, "partial"), is(r.outcome, "error"))
 	if err != nil {
 		return fmt.Errorf("the outcomes: %w", err)
 	}
 	for _, g := range r.gates {
-		_, err = tx.Exec("INSERT INTO gate_day VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET passed = passed + excluded.passed, failed = failed + excluded.failed, "+
+		err = tx.put("INSERT INTO gate_day VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET passed = passed + excluded.passed, failed = failed + excluded.failed, "+
 			"skipped = skipped + excluded.skipped, error = error + excluded.error, duration_ms = duration_ms + excluded.duration_ms",
 			day, r.scope, g.GateID, is(g.Outcome, "passed"), is(g.Outcome, "failed"), is(g.Outcome, "skipped"), is(g.Outcome, "error"), g.DurationMS)
 		if err != nil {
@@ -153,7 +153,7 @@ func (r *row) sum(tx *sql.Tx) error {
 		}
 	}
 	for _, b := range r.batches {
-		_, err = tx.Exec("INSERT INTO churn_day VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET runs = runs + 1, commits = commits + excluded.commits, "+
+		err = tx.put("INSERT INTO churn_day VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET runs = runs + 1, commits = commits + excluded.commits, "+
 			"insertions = insertions + excluded.insertions, deletions = deletions + excluded.deletions",
 			day, r.scope, b.BatchID, is(b.Outcome, "committed"), b.Insertions, b.Deletions)
 		if err != nil {

@@ -131,7 +131,7 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // prepare makes the tables, and throws away what is not this board's.
 func (s *Store) prepare(boardID string) error {
-	return s.change(context.Background(), func(tx *sql.Tx) error {
+	return s.change(context.Background(), func(tx *txn) error {
 		var got int
 		if err := tx.QueryRow("PRAGMA user_version").Scan(&got); err != nil {
 			return err
@@ -158,7 +158,7 @@ func (s *Store) prepare(boardID string) error {
 }
 
 // dropAll removes the tables of another version.
-func dropAll(tx *sql.Tx) error {
+func dropAll(tx *txn) error {
 	for _, t := range append(tables(), "words") {
 		if _, err := tx.Exec("DROP TABLE IF EXISTS " + t); err != nil {
 			return err
@@ -168,7 +168,7 @@ func dropAll(tx *sql.Tx) error {
 }
 
 // empty removes every row.
-func empty(tx *sql.Tx) error {
+func empty(tx *txn) error {
 	for _, t := range tables() {
 		if _, err := tx.Exec("DELETE FROM " + t); err != nil {
 			return err
@@ -179,11 +179,12 @@ func empty(tx *sql.Tx) error {
 }
 
 // change runs fn in one transaction, under the store's lock.
-func (s *Store) change(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *Store) change(ctx context.Context, fn func(*txn) error) error {
+	begun, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
+	tx := &txn{ctx: ctx, Tx: begun, prepared: map[string]*sql.Stmt{}}
 	if err = fn(tx); err == nil {
 		err = s.step()
 	}
@@ -191,6 +192,42 @@ func (s *Store) change(ctx context.Context, fn func(*sql.Tx) error) error {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
+}
+
+// txn is a transaction that prepares each statement once.
+type txn struct {
+	*sql.Tx
+	ctx      context.Context
+	prepared map[string]*sql.Stmt
+}
+
+func (tx *txn) stmt(text string) (*sql.Stmt, error) {
+	if st := tx.prepared[text]; st != nil {
+		return st, nil
+	}
+	st, err := tx.PrepareContext(tx.ctx, text)
+	if err == nil {
+		tx.prepared[text] = st // closed with the transaction
+	}
+	return st, err
+}
+
+// put runs a statement that is run often.
+func (tx *txn) put(text string, args ...any) error {
+	st, err := tx.stmt(text)
+	if err == nil {
+		_, err = st.ExecContext(tx.ctx, args...)
+	}
+	return err
+}
+
+// get scans the row that a statement gives, which is run often.
+func (tx *txn) get(text string, args []any, into ...any) error {
+	st, err := tx.stmt(text)
+	if err == nil {
+		err = st.QueryRowContext(tx.ctx, args...).Scan(into...)
+	}
+	return err
 }
 
 func (s *Store) step() error {
@@ -203,19 +240,19 @@ func (s *Store) step() error {
 // Cursor is how far along the board the store is, as CatchUp left it; "" at
 // the beginning.
 func (s *Store) Cursor(ctx context.Context) (cursor string, err error) {
-	cursor, err = meta(ctx, s.db, "cursor")
+	cursor, err = meta(ctx, s, "cursor")
 	return cursor, s.told("reading", err)
 }
 
 func meta(ctx context.Context, q querier, key string) (value string, err error) {
-	err = q.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	err = q.scan(ctx, "SELECT value FROM meta WHERE key = ?", []any{key}, &value)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
 	return value, err
 }
 
-func setMeta(tx *sql.Tx, key, value string) error {
+func setMeta(tx *txn, key, value string) error {
 	_, err := tx.Exec("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 	return err
 }

@@ -17,6 +17,8 @@
 package exemplar
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -54,8 +56,8 @@ func ID(packet []byte) (id string, canonical []byte, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	id, err = jcs.Sum(rest)
-	return id, canonical, err
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), canonical, nil
 }
 
 // without is an object without a member, and how often that stood there.
