@@ -58,8 +58,8 @@ func (r *Resolver) Resolve(ctx context.Context, ask plan.Resolve) (*Result, erro
 		return &Result{Faults: faults}, nil
 	}
 	w, err := openWorld(r.Root, r.Board)
-	if err != nil {
-		return nil, err
+	if err != nil { // nothing that trying again would mend
+		return &Result{Faults: append(faults, plan.Fault{Keyword: "root", Expected: "a root that can be opened", Got: clip(err.Error()), Hint: "the setting root names it: stigmergy status"})}, nil
 	}
 	defer w.close()
 	run := &resolution{Resolver: r, world: w, faults: faults, made: map[string]*shards{}}
