@@ -111,8 +111,10 @@ func (f *planFollow) event(h *query.Hit) error {
 		}
 	}
 	if f.stop != nil {
-		if end, err := f.stop(ev, p); end || err != nil {
-			return errors.Join(err, errEnough)
+		if end, err := f.stop(ev, p); err != nil {
+			return err
+		} else if end {
+			return errEnough
 		}
 	}
 	if !mine || p == nil || p.Begun == 0 {

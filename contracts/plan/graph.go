@@ -63,7 +63,7 @@ func (r *reader) cycles(stages []*Draft, byID map[string]*Draft) {
 				n, at := s.where(id)
 				r.add(n, at, "cycle", "stages that do not wait for each other in a circle", cycleText(round), "take one of these needs away")
 				for _, id := range round {
-					byID[id].Sound = false
+					byID[id].Sound = byID[id].Sound && byID[id].Partition.Of == "" // the files of others can be looked at
 				}
 			case state[id] == 0:
 				visit(next)
