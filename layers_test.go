@@ -39,6 +39,7 @@ blackboard           : contracts contracts/merkle contracts/seal blackboard/layo
 handlers             : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings
 handlers/foldtest    : contracts contracts/merkle blackboard blackboard/journal blackboard/layout blackboard/settings handlers
 handlers/audit       : contracts blackboard blackboard/journal handlers
+handlers/autonomy    : contracts handlers
 handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
 handlers/exemplar    : contracts contracts/exemplar handlers

@@ -7,6 +7,7 @@ import (
 
 	"stigmergy/handlers"
 	"stigmergy/handlers/audit"
+	"stigmergy/handlers/autonomy"
 	"stigmergy/handlers/board"
 	"stigmergy/handlers/exemplar"
 	"stigmergy/handlers/plan"
@@ -16,7 +17,7 @@ import (
 // New is the fold of a board: every handler, in the order in which events go
 // to them.
 func New() (*handlers.Machine, error) {
-	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), exemplar.New(), sign.New())
+	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), autonomy.New(), exemplar.New(), sign.New())
 	if err != nil {
 		return nil, fmt.Errorf("listing the handlers: %w", err)
 	}

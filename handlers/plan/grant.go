@@ -303,14 +303,6 @@ func runKey(p *planRec, stageID, casID string, attempt int) string {
 
 // run has the built-in executor run a shard.
 func (c *call) run(p *planRec, stage int, pl place, attempt int) {
-	st := &c.manifest(p).Stages[stage]
-	payload, err := json.Marshal(spec.ExecRun{
-		PlanID: p.ID, StageID: st.StageID, CASID: pl.cas(), Attempt: attempt,
-		Manifest: p.Manifest, Chunk: pl.chunk, TimeoutMS: int64(c.stage(p.N, stage).TimeoutMS),
-		Outputs: c.outputs(p, stage, pl),
-	})
-	if err != nil {
-		panic(err)
-	}
-	c.tx.Effect(spec.EffectRun, runKey(p, st.StageID, pl.cas(), attempt), payload)
+	run, _ := c.runOf(p, stage, pl, attempt)
+	c.tx.Effect(spec.EffectRun, runKey(p, run.StageID, run.CASID, attempt), jsonText(run))
 }

@@ -30,6 +30,9 @@
 //	x/PLAN/NUMBER         → event that waits to be published
 //	j/PLAN/NUMBER         → shards to be created again
 //	w/PLAN                → the plan has such events, or shards to be created
+//	a/PLAN/STAGE          → its last results
+//	z/PLAN/STAGE/SIGNAL   → it was published once
+//	h/PLAN/STAGE/SHARD    → the parts that stand for a shard
 //	q/EFFECTKEY           → what an answer of a worker is about
 //	v/PLAN                → certRec            y/PLAN/BLOCK → 256 leaves of a tree that is being built
 package plan
@@ -57,7 +60,7 @@ func (*Handler) Topics() []string {
 	return []string{
 		"hxo.plan.submit", "hxo.plan.abort", "hxo.plan.replay", "plan.resolved",
 		"federation.claim", "federation.result", "federation.heartbeat",
-		"genesis.intent", "blueprint.events", "truth.verdict",
+		"genesis.heal", "genesis.intent", "blueprint.events", "truth.verdict",
 	}
 }
 
@@ -86,6 +89,8 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 		c.abort(ev)
 	case "hxo.plan.replay":
 		c.replay(ev)
+	case "genesis.heal":
+		c.heal(ev)
 	case "genesis.intent":
 		c.intent(ev)
 	case "blueprint.events":

@@ -35,7 +35,10 @@ func (c *call) result(ev *contracts.Event) {
 		return
 	}
 	c.letGo(p, stage, shard, &l)
-	ms, _ := ev.Get("data.duration_ms").Number()
+	ms, timed := ev.Get("data.duration_ms").Number()
+	if timed {
+		c.measure(p, c.stage(p.N, stage), c.at(p, stage, shard).sum(), ms)
+	}
 	if good, _ := ev.Get("data.ok").Bool(); good {
 		c.doneBy(p, stage, shard, &l, ev.Get("data.output_digest").Text(), ms)
 	} else {
@@ -221,6 +224,7 @@ const maxLost = 20
 func (c *call) lost(p *planRec, stage, shard int, l *lease) {
 	c.letGo(p, stage, shard, l)
 	if l.Deadline <= c.tx.Now() {
+		c.measure(p, c.stage(p.N, stage), c.at(p, stage, shard).sum(), float64(c.stage(p.N, stage).TimeoutMS))
 		c.failedBy(p, stage, shard, l, "timeout after "+spec.SpanText(int64(c.stage(p.N, stage).TimeoutMS)))
 		return
 	}

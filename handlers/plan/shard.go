@@ -217,16 +217,21 @@ func (c *call) remember(pl place, plan, stage, shard int) {
 	c.tx.Put(memoKey(pl.sum()), strconv.FormatInt(int64(plan), 36)+"."+strconv.FormatInt(int64(stage), 36)+"."+strconv.FormatInt(int64(shard), 36))
 }
 
-// known is the output of work that was done before.
-func (c *call) known(sum [32]byte) (digest [32]byte, ok bool) {
+// memo is where that was: plan, stage and shard.
+func (c *call) memo(sum [32]byte) (at [3]int, ok bool) {
 	v, ok := c.tx.Get(memoKey(sum))
-	if !ok {
-		return digest, false
-	}
-	var at [3]int
 	for i, w := range strings.SplitN(v, ".", 3) {
 		n, _ := strconv.ParseInt(w, 36, 64)
 		at[i] = int(n)
+	}
+	return at, ok
+}
+
+// known is the output of work that was done before.
+func (c *call) known(sum [32]byte) (digest [32]byte, ok bool) {
+	at, ok := c.memo(sum)
+	if !ok {
+		return digest, false
 	}
 	o := c.outcome(at[0], at[1], at[2])
 	if !o.done() {

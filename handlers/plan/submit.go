@@ -23,7 +23,8 @@ type ask struct {
 	Stage int     `json:"stage,omitempty"`
 	From  int     `json:"from,omitempty"`
 	To    int     `json:"to,omitempty"`
-	Of    []int   `json:"of,omitempty"` // shards
+	Of    []int   `json:"of,omitempty"`  // shards
+	Was   []int   `json:"was,omitempty"` // their states
 }
 
 // start begins an effect, and remembers what its answer is about.
@@ -84,6 +85,9 @@ func (c *call) resolved(ev *contracts.Event) {
 		c.accept(a, &data, contracts.Lookup(ev.Data(), "faults").Raw)
 	case spec.EffectCached:
 		c.cachedKnown(a, &data)
+	case spec.EffectSplit, spec.EffectRepartition:
+		kept := contracts.Lookup(ev.Data(), "kept").Raw
+		c.regrouped(a, &data, contracts.Lookup(ev.Data(), "faults").Raw, kept)
 	}
 }
 
