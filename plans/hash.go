@@ -75,11 +75,21 @@ func changeTime(fi fs.FileInfo) syscall.Timespec {
 }
 
 // sums hashes whole files, several at a time, and gives their SHA-256 in the
-// order of their names. Files that cannot be read are in the errors.
+// order of their names. Files that cannot be read are in the errors. A file that
+// several stages name is hashed once: the plan sees it as it was then.
 func (w *world) sums(ctx context.Context, names []string) (sums [][sha256.Size]byte, errs []error) {
 	sums = make([][sha256.Size]byte, len(names))
 	errs = make([]error, len(names))
-	parallel(len(names), func(buf []byte, i int) {
+	var todo []int
+	for i, name := range names {
+		if sum, ok := w.known[name]; ok {
+			sums[i] = sum
+		} else {
+			todo = append(todo, i)
+		}
+	}
+	parallel(len(todo), func(buf []byte, k int) {
+		i := todo[k]
 		errs[i] = w.steady(names[i], func(f *os.File, size int64) error {
 			h := sha256.New()
 			n, err := copyContext(ctx, h, f, buf)
@@ -90,6 +100,11 @@ func (w *world) sums(ctx context.Context, names []string) (sums [][sha256.Size]b
 			return err
 		})
 	})
+	for _, i := range todo {
+		if errs[i] == nil {
+			w.known[names[i]] = sums[i]
+		}
+	}
 	return sums, errs
 }
 

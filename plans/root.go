@@ -2,6 +2,7 @@ package plans
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +19,11 @@ import (
 
 // world is the files below a plan's root, as one resolution sees them.
 type world struct {
-	root *os.Root
-	dir  string // absolute
-	skip string // the board's folder below the root, which globs do not look into
-	dirs map[string][]fs.DirEntry
+	root  *os.Root
+	dir   string // absolute
+	skip  string // the board's folder below the root, which globs do not look into
+	dirs  map[string][]fs.DirEntry
+	known map[string][sha256.Size]byte // of files that were hashed
 }
 
 // trouble is why a path cannot be an input.
@@ -39,7 +41,7 @@ func openWorld(dir, board string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the root of plans: %w", err)
 	}
-	w := &world{root: root, dir: dir, dirs: map[string][]fs.DirEntry{}}
+	w := &world{root: root, dir: dir, dirs: map[string][]fs.DirEntry{}, known: map[string][sha256.Size]byte{}}
 	if rel, err := filepath.Rel(real(dir), real(board)); err == nil && board != "" {
 		w.skip = filepath.ToSlash(rel)
 	}
