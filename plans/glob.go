@@ -8,10 +8,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-)
 
-// maxFiles is how many files the globs of one stage may find.
-const maxFiles = 2_000_000
+	"stigmergy/contracts/plan"
+)
 
 // walk is one expansion of a glob.
 type walk struct {
@@ -140,8 +139,8 @@ func (k *walk) add(name string) error {
 	if k.found[name] {
 		return nil
 	}
-	if len(k.files) == maxFiles {
-		return &trouble{name, fmt.Sprintf("at most %d files", maxFiles), "more", "a narrower glob, or several stages"}
+	if len(k.files) == plan.MaxInputs {
+		return &trouble{name, fmt.Sprintf("at most %d files", plan.MaxInputs), "more", "a narrower glob, or several stages"}
 	}
 	k.found[name] = true
 	k.files = append(k.files, name)

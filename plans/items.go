@@ -139,9 +139,9 @@ func inputsOf(line []byte) (names []string, ok bool) {
 func (r *resolution) ofLists(ctx context.Context, s *plan.Draft, lists [][]string) (*shards, error) {
 	var all []string
 	index := map[string]int{}
-	most := 0
+	most, total := 0, 0
 	for _, names := range lists {
-		most = max(most, len(names))
+		most, total = max(most, len(names)), total+len(names)
 		for i, name := range names {
 			if rel, err := filepath.Rel(r.Root, name); err == nil && filepath.IsAbs(name) {
 				name = filepath.ToSlash(rel)
@@ -165,7 +165,7 @@ func (r *resolution) ofLists(ctx context.Context, s *plan.Draft, lists [][]strin
 	if most > 1 {
 		r.onlyOne(s, most)
 	}
-	return &shards{n: len(lists), inputs: func(i int) []plan.Input {
+	return &shards{n: len(lists), total: total, inputs: func(i int) []plan.Input {
 		out := make([]plan.Input, 0, len(lists[i]))
 		for _, name := range lists[i] {
 			out = append(out, plan.Input{Name: name, SHA256: sumText(sums[index[name]])})

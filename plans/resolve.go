@@ -101,7 +101,8 @@ type resolution struct {
 	world  *world
 	faults []plan.Fault
 	made   map[string]*shards // by stage_id
-	total  int
+	total  int                // shards so far
+	inputs int                // and theirs
 }
 
 // stages makes the shards of all stages that can be made, those whose outputs
@@ -135,6 +136,10 @@ func (r *resolution) stage(ctx context.Context, s *plan.Draft, byID map[string]*
 	}
 	if r.total += made.n; r.total > plan.MaxShards {
 		r.faults = append(r.faults, s.TooMany(int64(r.total)))
+		return nil
+	}
+	if r.inputs += made.total; r.inputs > plan.MaxInputs {
+		r.fault(s, "/partition", "shards", fmt.Sprintf("a plan of at most %d inputs", plan.MaxInputs), fmt.Sprintf("%d up to this stage", r.inputs), "several plans")
 		return nil
 	}
 	if len(s.Spec) == 0 {

@@ -17,6 +17,7 @@ import (
 // for: a million shards are a million sums.
 type shards struct {
 	n      int
+	total  int // inputs of all of them
 	inputs func(i int) []plan.Input
 	sums   [][sha256.Size]byte // of the descriptions
 	order  []int32             // those that stand, by their cas_ids
@@ -27,7 +28,7 @@ func groups(n int, per int64) int { return int((int64(n) + per - 1) / per) }
 
 // group makes n shards of per inputs each out of total single ones.
 func group(total int, per int64, one func(i int) plan.Input) *shards {
-	return &shards{n: groups(total, per), inputs: func(i int) []plan.Input {
+	return &shards{n: groups(total, per), total: total, inputs: func(i int) []plan.Input {
 		from := int64(i) * per
 		out := make([]plan.Input, 0, min(per, int64(total)-from))
 		for k := from; k < min(from+per, int64(total)); k++ {

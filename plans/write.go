@@ -94,12 +94,12 @@ func (s *store) failed() bool {
 // chunks stores n shards, in the order of their cas_ids.
 func (s *store) chunks(ctx context.Context, n int, shard func(i int) plan.Shard) []plan.Chunk {
 	out := []plan.Chunk{}
-	for from := 0; from < n && ctx.Err() == nil && !s.failed(); from += plan.ChunkShards {
-		c := plan.Chunk{Shards: min(plan.ChunkShards, n-from)}
+	for i := 0; i < n && ctx.Err() == nil && !s.failed(); {
+		var c plan.Chunk
 		var text []byte
-		for i := from; i < from+c.Shards; i++ {
+		for ; i < n && c.Shards < plan.ChunkShards && len(text) < plan.ChunkBytes; i++ {
 			sh := shard(i)
-			if i == from {
+			if c.Shards++; c.First == "" {
 				c.First = sh.CASID
 			}
 			text = append(AppendShard(text, &sh), '\n')

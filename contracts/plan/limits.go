@@ -15,6 +15,7 @@ const (
 	DefaultBytes = 1 << 20 // and by bytes
 
 	MaxShards = 1_000_000 // of a plan
+	MaxInputs = 1_000_000 // of all its shards
 	MaxStages = 1000      // of a plan
 	MaxText   = 4 << 20   // bytes of a plan's document in JSON
 	MaxYAML   = 1 << 20   // and in YAML

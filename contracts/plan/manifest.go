@@ -50,6 +50,10 @@ type Chunk struct {
 // ChunkShards is how many shards a chunk holds at the most.
 const ChunkShards = 1000
 
+// ChunkBytes is after how many bytes a chunk ends though it has fewer shards:
+// whoever wants to know one shard reads its chunk.
+const ChunkBytes = 1 << 20
+
 // partsPerShard is how many parts one shard may have.
 const partsPerShard = 1_000_000
 

@@ -255,9 +255,9 @@ func (r *reader) rangeOf(o *object, out *Partition) {
 		return
 	}
 	count := out.Count()
-	if shards := (count + out.PerShard - 1) / out.PerShard; count == 0 || shards > MaxShards {
+	if count == 0 || count > MaxInputs {
 		hint := fmt.Sprintf("from %d up to but not including %d by %d", out.From, out.To, out.Step)
-		r.add(o.n, o.at, "shards", fmt.Sprintf("1 to %d shards", MaxShards), fmt.Sprintf("%d", shards), hint)
+		r.add(o.n, o.at, "shards", fmt.Sprintf("1 to %d numbers", MaxInputs), fmt.Sprintf("%d", count), hint)
 	}
 }
 
