@@ -15,8 +15,11 @@ import (
 )
 
 type gitopsCmd struct {
-	Plan gitopsPlan `cmd:"" help:"Show what a run would commit: gates are asked, a bundle is written, nothing is committed."`
-	Run  gitopsRun  `cmd:"" help:"Commit the working tree in the batches of .gitops/batches.json, with evidence."`
+	Plan   gitopsPlan   `cmd:"" help:"Show what a run would commit: gates are asked, a bundle is written, nothing is committed."`
+	Run    gitopsRun    `cmd:"" help:"Commit the working tree in the batches of .gitops/batches.json, with evidence."`
+	Show   gitopsShow   `cmd:"" help:"Which run made a commit: its bundle, events and exemplar."`
+	Verify gitopsVerify `cmd:"" help:"Check proof bundles, byte for byte and commit for commit."`
+	Replay gitopsReplay `cmd:"" help:"Hold historical bundles to what must hold of every bundle."`
 }
 
 // gitopsFlags are those of plan and run.
@@ -103,6 +106,7 @@ func (c *gitopsRun) once(a *app, l layout.Layout) error {
 	}
 	defer events.close()
 	opt.Emit = events.emit
+	opt.Remember = a.remember(l, opt.Root, events.emit)
 	u, err := gitops.Prepare(opt)
 	if err != nil {
 		return gitopsFault(err, opt.Root)
@@ -159,14 +163,22 @@ func (a *app) gitopsOptions(l layout.Layout) (gitops.Options, error) {
 	if err != nil {
 		return gitops.Options{}, err
 	}
-	cwd, err := os.Getwd()
+	cwd, err := workingDir()
 	if err != nil {
-		return gitops.Options{}, fmt.Errorf("finding the working directory: %w", err)
+		return gitops.Options{}, err
 	}
 	return gitops.Options{
 		Dir: cwd, Root: s.Root(l.Dir), Mode: "end", Hooks: s.GitopsHooks == "run", StopOnGate: s.GitopsOnGateFailure == "stop",
 		Argv: append([]string{"stigmergy"}, a.args...), Environ: a.environ, Version: buildVersion(), Now: a.now, Rand: rand.Reader,
 	}, nil
+}
+
+func workingDir() (string, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the working directory: %w", err)
+	}
+	return cwd, nil
 }
 
 // printRun prints the batches; as json the whole receipt.

@@ -20,7 +20,7 @@ type Event struct {
 }
 
 // eventID is shaped like a UUID of version 8.
-func eventID(parts ...string) string {
+func EventID(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		h.Write([]byte(p))
@@ -68,7 +68,7 @@ func (u *Runner) batchEvent(r *Receipt, b *BatchResult) Event {
 		DryRun    bool        `json:"dry_run"`
 		Error     *string     `json:"error,omitempty"`
 	}{r.RunID, r.Scope, b.BatchID, b.Outcome, b.CommitSHA, u.dir(r.ProofDir), gates, len(b.Paths), b.Added, b.Removed, r.PlanOnly, b.Error})
-	return Event{ID: eventID(r.RunID, "batch", b.BatchID), Topic: "gitops.batch", Subject: r.RunID, Data: data}
+	return Event{ID: EventID(r.RunID, "batch", b.BatchID), Topic: "gitops.batch", Subject: r.RunID, Data: data}
 }
 
 // runEvent is gitops.run.
@@ -106,7 +106,7 @@ func (u *Runner) runEvent(r *Receipt) Event {
 		r.RunID, r.Scope, r.Outcome, n, u.dir(r.ProofDir), path.Join(u.dir(r.ProofDir), ExemplarFile), r.Pushed(), r.PlanOnly,
 		r.Outcome == OK && r.DirtyAfter != nil && *r.DirtyAfter == 0, r.HeadBefore, r.HeadAfter, optional(r.Request), r.Broken, why,
 	})
-	return Event{ID: eventID(r.RunID, "run"), Topic: "gitops.run", Subject: r.RunID, Data: data}
+	return Event{ID: EventID(r.RunID, "run"), Topic: "gitops.run", Subject: r.RunID, Data: data}
 }
 
 // marshal is for values that always can be written.

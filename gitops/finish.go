@@ -14,6 +14,7 @@ type Finished struct {
 	Dir     string // the bundle, absolute
 	Top     string // the repository's
 	Below   string // the bundle below the board's root
+	Base    string // the repository's top below the board's root
 	Config  *Config
 	Again   bool // the run is another, dead one's: parts of this may have been done
 }
@@ -85,7 +86,7 @@ const ExitRefused = 77
 // second time, after a crash.
 func (u *Runner) complete(ctx context.Context, f *Finished, log []byte) error {
 	var err error
-	f.Below = u.dir(f.Receipt.ProofDir)
+	f.Below, f.Base = u.dir(f.Receipt.ProofDir), u.dir("")
 	if log != nil {
 		if err = writeFile(filepath.Join(f.Dir, LogFile), log); err != nil {
 			return fmt.Errorf("writing the log: %w", err)

@@ -44,6 +44,8 @@ type Options struct {
 	// Remember makes the run's packet from its bundle, and has it ingested.
 	// It is called once the receipt is final, and may add files to the bundle.
 	Remember func(ctx context.Context, f *Finished) error
+
+	noGates bool // a replay: what the gates said then is on the receipt
 }
 
 // Runner is one run.
