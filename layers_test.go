@@ -44,13 +44,15 @@ handlers/board       : contracts blackboard blackboard/journal handlers
 handlers/plan        : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/journal blackboard/settings handlers
 handlers/exemplar    : contracts contracts/exemplar handlers
 handlers/sign        : contracts blackboard blackboard/journal handlers
+handlers/batch       : contracts blackboard blackboard/journal handlers
+handlers/followup    : contracts blackboard blackboard/journal handlers
 handlers/all         : handlers handlers/*
 plans/view           : contracts contracts/plan
 plans/truth          : contracts contracts/certify contracts/merkle contracts/plan contracts/seal blackboard blackboard/durable blackboard/layout blackboard/query
 plans/exec           : contracts contracts/plan blackboard blackboard/layout blackboard/durable
 exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard blackboard/durable blackboard/layout plans/exec
-gitops               : contracts contracts/jcs contracts/seal
+gitops               : contracts contracts/jcs contracts/seal contracts/exemplar
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
 cli                  : contracts contracts/order contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
 exemplars/feed       : contracts contracts/exemplar blackboard blackboard/layout blackboard/query exemplars

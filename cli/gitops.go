@@ -106,7 +106,7 @@ func (c *gitopsRun) once(a *app, l layout.Layout) error {
 	}
 	defer events.close()
 	opt.Emit = events.emit
-	opt.Remember = a.remember(l, opt.Root, events.emit)
+	opt.Remember = a.rememberRun(l, opt.Root)
 	u, err := gitops.Prepare(opt)
 	if err != nil {
 		return gitopsFault(err, opt.Root)

@@ -17,6 +17,7 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 	return []blackboard.Worker{
 		&plans.Worker{Root: root, Board: w.Layout.Dir, CAS: w.CAS(), Run: plans.Beside(w.Environ), Now: time.Now},
 		executor(w),
+		&gitopsWorker{w: w},
 		exemplarFeed(w),
 		historySigner(w),
 	}, nil

@@ -8,8 +8,10 @@ import (
 	"stigmergy/handlers"
 	"stigmergy/handlers/audit"
 	"stigmergy/handlers/autonomy"
+	"stigmergy/handlers/batch"
 	"stigmergy/handlers/board"
 	"stigmergy/handlers/exemplar"
+	"stigmergy/handlers/followup"
 	"stigmergy/handlers/plan"
 	"stigmergy/handlers/sign"
 )
@@ -17,7 +19,7 @@ import (
 // New is the fold of a board: every handler, in the order in which events go
 // to them.
 func New() (*handlers.Machine, error) {
-	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), autonomy.New(), exemplar.New(), sign.New())
+	reg, err := handlers.NewRegistry(board.New(), audit.New(), plan.New(), autonomy.New(), batch.New(), followup.New(), exemplar.New(), sign.New())
 	if err != nil {
 		return nil, fmt.Errorf("listing the handlers: %w", err)
 	}
