@@ -8,8 +8,8 @@ import (
 
 	"stigmergy/blackboard/journal"
 	"stigmergy/handlers/board"
-	"stigmergy/handlers/followup"
 	"stigmergy/handlers/foldtest"
+	"stigmergy/handlers/followup"
 )
 
 const sha = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
