@@ -15,8 +15,5 @@ func (k *Kernel) Crash() error {
 // Hint is the test's crank: look at this path.
 func (k *Kernel) Hint(rel string) { k.set.Hint(rel) }
 
-// Sweep looks at everything.
-func (k *Kernel) Sweep() { k.set.Sweep() }
-
 // Busy says whether something is done beside the kernel.
 func (k *Kernel) Busy() bool { return k.work.busy }

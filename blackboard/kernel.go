@@ -162,6 +162,9 @@ func (k *Kernel) Settle(ctx context.Context, until func() bool) error {
 	return ctx.Err()
 }
 
+// Sweep has every lane looked at with the next Step: for who cranks by hand.
+func (k *Kernel) Sweep() { k.set.Sweep() }
+
 // Do runs fn on the kernel's goroutine and waits for it.
 func (k *Kernel) Do(ctx context.Context, fn func() error) error {
 	done := make(chan error, 1)

@@ -79,7 +79,11 @@ func (v *verifier) open(note []byte, f Finding) (seal.Checkpoint, *seal.Opened, 
 			v.find(VerdictUnsigned, f)
 			return c, nil, false
 		}
-		v.find(VerdictTampered, f)
+		verdict := VerdictTampered
+		if seal.Cut(note) {
+			verdict = VerdictTruncated
+		}
+		v.find(verdict, f)
 		return c, nil, false
 	}
 	return c, o, true
@@ -215,9 +219,8 @@ func (v *verifier) lostEnd() bool {
 }
 
 // changed names the entries among which the journal was changed: behind the
-// largest checkpoint that still fits, before the smallest that does not. One that
-// is told already, because it does not read or does not fit its lines, is the
-// one.
+// largest checkpoint that still fits, before the smallest that does not. The first
+// among them that does not read, or does not fit its lines, is the one.
 func (v *verifier) changed() {
 	if len(v.bad) == 0 {
 		return
@@ -230,13 +233,16 @@ func (v *verifier) changed() {
 	if v.good < first {
 		from = v.good
 	}
+	suspect, named := first, false
 	for i := range v.out.Findings {
-		if f := &v.out.Findings[i]; f.Verdict == VerdictTampered && f.Entry != nil && *f.Entry < first {
-			if f.Path != ".stigmergy/journal" {
-				f.Detail += "; the journal itself does not have the root that was signed"
-			}
-			return
+		f := &v.out.Findings[i]
+		if f.Entry != nil && *f.Entry >= from && *f.Entry < suspect && (f.Verdict == VerdictTampered || f.Verdict == VerdictTruncated) {
+			suspect, named = *f.Entry, true
 		}
+	}
+	if named {
+		v.find(VerdictTampered, Finding{Path: ".stigmergy/journal", Entry: ptr(suspect), Detail: "the journal entry itself was changed: " + v.unlike[0].Detail})
+		return
 	}
 	from, to := v.narrowed(from, first)
 	f := Finding{Path: ".stigmergy/journal", Entry: ptr(from), Detail: v.unlike[0].Detail}

@@ -88,7 +88,7 @@ func (v *verifier) journalSegment(s journal.Segment, last bool) error {
 		case err == io.EOF && len(line) == 0:
 			return v.ctx.Err()
 		case err == io.EOF && last:
-			v.torn = true
+			v.tornEnd(s, off, line)
 			return nil
 		case err == io.EOF:
 			v.find(VerdictTruncated, Finding{Path: v.rel(s.Path), Offset: ptr(off), Entry: ptr(v.seq()), Detail: "the last line of a finished segment has no newline"})
@@ -99,6 +99,15 @@ func (v *verifier) journalSegment(s journal.Segment, last bool) error {
 		}
 		v.entry(s, off, line[:len(line)-1], &prev)
 		off += int64(len(line))
+	}
+}
+
+// tornEnd looks at a last line without its newline: one that is whole but for
+// its last byte had it changed, any other was not finished, or cut.
+func (v *verifier) tornEnd(s journal.Segment, off int64, line []byte) {
+	v.torn = true
+	if e, err := journal.Parse(line[:len(line)-1]); err == nil && e.Seq == v.seq() {
+		v.find(VerdictTampered, Finding{Path: v.rel(s.Path), Offset: ptr(off + int64(len(line)) - 1), Entry: ptr(e.Seq), Detail: "the newline behind a journal entry is another byte"})
 	}
 }
 

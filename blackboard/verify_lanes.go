@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -241,11 +242,15 @@ func (w *laneWorker) missing(k segmentKey, s *span, before int64, err error) {
 		w.tell(VerdictPruned, Finding{Path: layout.ArchiveRel(k.lane, k.segment), Lane: k.lane, Segment: k.segment, Entry: ptr(seq), Detail: "deleted, as retention says: proved by root, no longer read"})
 		return
 	}
-	verdict := VerdictTampered
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errShort) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || w.v.cut(k) {
+	verdict, path := VerdictTampered, w.v.place(k)
+	short := errors.Is(err, errShort) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if strings.HasSuffix(path, layout.ArchiveExt) { // what a decoder says of a changed frame may be the same
+		short = w.v.cut(k)
+	}
+	if short || errors.Is(err, fs.ErrNotExist) {
 		verdict = VerdictTruncated
 	}
-	w.tell(verdict, Finding{Path: w.v.place(k), Lane: k.lane, Segment: k.segment, Line: before + 1, LineTo: before + s.lines, Offset: ptr(s.from), Entry: ptr(s.seq), Detail: err.Error()})
+	w.tell(verdict, Finding{Path: path, Lane: k.lane, Segment: k.segment, Line: before + 1, LineTo: before + s.lines, Offset: ptr(s.from), Entry: ptr(s.seq), Detail: err.Error()})
 }
 
 // cut says whether a segment's archive ends before its end.

@@ -106,3 +106,26 @@ func PeekCheckpoint(signed []byte) (Checkpoint, error) {
 	}
 	return ParseCheckpoint(text + "\n")
 }
+
+// noteLines is how many lines a checkpoint with one signature has.
+const noteLines = 5
+
+// longestSig is the base64 of a key's hash and an Ed25519 signature.
+const longestSig = 92
+
+// Cut tells whether what does not open as a signed checkpoint is the begin of
+// one, rather than one that was changed.
+func Cut(note []byte) bool {
+	text := string(note)
+	n := strings.Count(text, "\n")
+	switch {
+	case n >= noteLines:
+		return false
+	case strings.HasSuffix(text, "\n"):
+		return n < noteLines-1 || strings.HasSuffix(text, "\n\n")
+	case n < noteLines-1:
+		return true
+	}
+	_, sig, _ := strings.Cut(strings.TrimPrefix(text[strings.LastIndexByte(text, '\n')+1:], "— "), " ")
+	return len(sig) <= longestSig
+}
