@@ -54,7 +54,7 @@ func addBounded(data *handlers.Object, key string, most int, value any) {
 }
 
 // runOf is a shard as its command sees it; whole is false where an input is a
-// part of a file, which an executor has to cut out first.
+// part of a file, which an executor has to cut out first, or several outputs.
 func runOf(m *spec.Manifest, st *spec.Stage, shard *spec.Shard, outputs []spec.Output) (run spec.Run, whole bool) {
 	run = spec.Run{StageID: st.StageID, CASID: shard.CASID, Index: shard.Index, Inputs: []string{}}
 	whole = true
@@ -69,6 +69,7 @@ func runOf(m *spec.Manifest, st *spec.Stage, shard *spec.Shard, outputs []spec.O
 				if o.Shard != in.Shard {
 					continue
 				}
+				whole = whole && len(o.Digests) == 1 // of a shard that was split an executor puts them together
 				for _, digest := range o.Digests {
 					run.Inputs = append(run.Inputs, strings.TrimSuffix(m.Board, "/")+"/.stigmergy/cas/"+digest[:2]+"/"+digest[2:])
 				}

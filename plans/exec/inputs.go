@@ -11,15 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"stigmergy/contracts/plan"
 )
 
 // source is one input, opened and verified.
 type source struct {
-	text string   // of an item
-	file *os.File // else
-	path string   // where a process finds it
+	text string     // of an item
+	file *os.File   // else
+	path string     // where a process finds it
+	rest []*os.File // what follows file: of a shard that was split the outputs of its other parts
 	from int64
 	to   int64
 	was  fs.FileInfo // of a file below root: it must not change meanwhile
@@ -54,26 +56,31 @@ func (r *Runner) outputs(list []source, t *Task, shard string) ([]source, error)
 	if t.Outputs != nil {
 		digests, ok = t.Outputs(shard)
 	}
-	if !ok {
+	if !ok || len(digests) == 0 {
 		return list, fmt.Errorf("the output of shard %.16s is not known", shard)
 	}
-	for _, digest := range digests {
+	var s source
+	for i, digest := range digests {
 		path := r.cas.Layout.Blob(digest)
 		f, err := os.Open(path)
 		if err != nil {
-			return list, fmt.Errorf("the output of shard %.16s: %w", shard, err)
+			return append(list, s), fmt.Errorf("the output of shard %.16s: %w", shard, err)
 		}
-		list = append(list, source{file: f, path: path, to: -1})
+		if i == 0 {
+			s = source{file: f, path: path, to: -1}
+		} else {
+			s.rest = append(s.rest, f)
+		}
 		if got, err := hashOf(f, 0, -1); err != nil || got != digest {
-			return list, errors.Join(fmt.Errorf("the output of shard %.16s: %s: its bytes do not have its SHA-256", shard, path), err)
+			return append(list, s), errors.Join(fmt.Errorf("the output of shard %.16s: %s: its bytes do not have its SHA-256", shard, path), err)
 		}
 	}
-	return list, nil
+	return append(list, s), nil
 }
 
 // input is a file below root, or a part of one. No link leads out of root.
 func (r *Runner) input(list []source, t *Task, root *os.Root, in *plan.Input) ([]source, error) {
-	f, err := root.Open(filepath.FromSlash(in.Name))
+	f, err := root.OpenFile(filepath.FromSlash(in.Name), os.O_RDONLY|syscall.O_NONBLOCK, 0) // nobody waits at a pipe
 	if err != nil {
 		return list, fmt.Errorf("the input %s: %w", in.Name, err)
 	}
@@ -140,10 +147,19 @@ func (s *source) changed() error {
 }
 
 // whole tells whether the file itself is the input.
-func (s *source) whole() bool { return s.file != nil && s.from == 0 && s.to < 0 }
+func (s *source) whole() bool { return s.file != nil && s.from == 0 && s.to < 0 && s.rest == nil }
+
+// reader gives a file's bytes, and those of what follows it.
+func (s *source) reader() io.Reader {
+	all := []io.Reader{part(s.file, s.from, s.to)}
+	for _, f := range s.rest {
+		all = append(all, part(f, 0, -1))
+	}
+	return io.MultiReader(all...)
+}
 
 // paths are the inputs as argv names them: files by their absolute paths, parts
-// of files as files of their own in the folder beside the cwd, items as text.
+// of files and outputs of parts as files of their own in the folder beside the cwd, items as text.
 func paths(list []source, dir string) ([]string, error) {
 	out := make([]string, len(list))
 	for i := range list {
@@ -172,7 +188,7 @@ func cutOut(s *source, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, part(s.file, s.from, s.to))
+	_, err = io.Copy(f, s.reader())
 	return errors.Join(err, f.Close())
 }
 
@@ -181,7 +197,7 @@ func stdin(list []source) io.Reader {
 	var all []io.Reader
 	for i := range list {
 		if s := &list[i]; s.file != nil {
-			all = append(all, part(s.file, s.from, s.to))
+			all = append(all, s.reader())
 		} else {
 			all = append(all, bytes.NewReader([]byte(s.text+"\n")))
 		}
@@ -193,6 +209,9 @@ func closeAll(list []source) {
 	for i := range list {
 		if list[i].file != nil {
 			_ = list[i].file.Close() // only read
+		}
+		for _, f := range list[i].rest {
+			_ = f.Close()
 		}
 	}
 }

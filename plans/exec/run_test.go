@@ -154,9 +154,12 @@ func TestOutputsOfShards(t *testing.T) {
 	task.Outputs = func(description string) ([]string, bool) {
 		return []string{first.Digest, first.Digest}, description == sum("description")
 	}
-	b.fails(task, "wants one input, found 2")
+	b.gives(task, "x yx y") // a shard that was split is still one input
 	task.Job.Argv[1] = "{inputs}"
 	b.gives(task, "x yx y")
+	task.Job.Argv, task.Job.Stdin = []string{"wc", "-c"}, true
+	b.gives(task, "6\n")
+	task.Job.Argv, task.Job.Stdin = []string{"cat", "{inputs}"}, false
 	task.Inputs[0].Shard = sum("another")
 	b.fails(task, "is not known")
 	task.Inputs[0].Shard = sum("description")
