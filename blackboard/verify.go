@@ -40,6 +40,9 @@ func (v Verdict) rank() int {
 	return 0
 }
 
+// Worse tells whether v speaks more against a board than w.
+func (v Verdict) Worse(w Verdict) bool { return v.rank() < w.rank() }
+
 // VerifyOptions say what to verify, and against what.
 type VerifyOptions struct {
 	Layout  layout.Layout
@@ -81,6 +84,8 @@ type Verified struct {
 	Lines       uint64    `json:"lines"`
 	Bytes       int64     `json:"bytes"`
 	Tiles       int       `json:"tiles"`
+	Plans       int       `json:"plans,omitempty"`   // whose certificates were checked
+	Outputs     int       `json:"outputs,omitempty"` // of theirs, hashed again
 	Signers     []string  `json:"signers,omitempty"` // keys under the newest checkpoint
 	Since       *uint64   `json:"since,omitempty"`
 	Consistency []string  `json:"consistency,omitempty"` // from since to size, base64
@@ -189,9 +194,17 @@ func (v *verifier) find(verdict Verdict, f Finding) {
 
 // judge puts the worst first and makes it the verdict.
 func (v *verifier) judge() {
-	o := v.out
-	if o.Unanchored > 0 && !v.whole() {
-		o.Unanchored = 0
+	if v.out.Unanchored > 0 && !v.whole() {
+		v.out.Unanchored = 0
+	}
+	v.out.Judge()
+}
+
+// Judge adds what somebody else has found out about the board, puts the worst
+// first and makes it the verdict.
+func (o *Verified) Judge(more ...Finding) {
+	for _, f := range more {
+		o.add(f)
 	}
 	sort.SliceStable(o.Findings, func(i, j int) bool {
 		a, b := &o.Findings[i], &o.Findings[j]

@@ -10,7 +10,7 @@ import (
 )
 
 type certifyCmd struct {
-	Show   certifyShow   `cmd:"" help:"Print the newest signed checkpoint."`
+	Show   certifyShow   `cmd:"" help:"Print the newest signed checkpoint, or how a plan was certified."`
 	Key    certifyKey    `cmd:"" help:"Print the board's verifier key: what others check its signatures with."`
 	Rotate certifyRotate `cmd:"" help:"Go on with a new key, named and signed together with the old one."`
 	Cosign certifyCosign `cmd:"" help:"Have a witness cosign the newest checkpoint."`

@@ -86,15 +86,22 @@ func (a *app) rotateKey(l layout.Layout, who string) (key string, err error) {
 	}
 }
 
-type certifyShow struct{}
+type certifyShow struct {
+	Plan string `arg:"" optional:"" name:"plan" help:"A plan, by its plan_id, the beginning of one, or its name: its attempts and its certificate."`
+}
 
 // Help says the rest.
 func (certifyShow) Help() string {
-	return "Keep a copy where nobody who can write to the board can change it: verify --since compares with it later. Exit 1 if nothing was signed yet."
+	return `Without a plan the board's newest signed checkpoint: keep a copy where nobody who can write to the board can change it, verify --since compares with it later. Exit 1 if nothing was signed yet.
+
+With a plan every attempt to certify it: the root that was claimed, what Truth said, which leaves did not hold and ran again; and the certificate. -o raw prints its signed checkpoint alone. Exit 1 if it has none. What is shown is what the board's lines say; stigmergy verify --plan recomputes it.`
 }
 
-// Run prints the note.
+// Run prints the note, or shows the plan.
 func (c *certifyShow) Run(a *app) error {
+	if c.Plan != "" {
+		return a.showCertification(&planArg{Plan: c.Plan})
+	}
 	l, err := a.board()
 	if err != nil {
 		return err

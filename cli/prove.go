@@ -9,17 +9,21 @@ import (
 	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
+	"stigmergy/contracts/merkle"
 	"stigmergy/contracts/seal"
 	"stigmergy/daemon"
 )
 
 type proveCmd struct {
-	What string `arg:"" placeholder:"POS" help:"The position of a line, as ci@1:151."`
+	What string `arg:"" placeholder:"POS|CAS_ID" help:"The position of a line, as ci@1:151, or a shard: its cas_id, or STAGE/CAS_ID."`
+	Plan string `placeholder:"PLAN" help:"The plan that the shard stands in (default: the newest certified one that has it)."`
 }
 
 // Help says the rest.
 func (proveCmd) Help() string {
 	return `Prints a stand-alone proof (C2SP tlog-proof) that a line was taken in where its position says: from the line to the root of its batch, from the journal entry of that batch to a signed checkpoint. Anybody checks it with stigmergy verify FILE --key VKEY, or with docs/proofs.md and a shell.
+
+Of a shard: that it gave its output, under the certificate of its plan.
 
 -o json gives the same as one JSON object. Exit 1 if no line begins there, 75 if it is not under a checkpoint yet.`
 }
@@ -29,6 +33,9 @@ func (c *proveCmd) Run(a *app) error {
 	l, err := a.board()
 	if err != nil {
 		return err
+	}
+	if stage, cas, ok := shardName(c.What); ok {
+		return c.shard(a, l, stage, cas)
 	}
 	pos, err := contracts.ParsePosition(c.What)
 	if err != nil {
@@ -101,6 +108,7 @@ type proofObject struct {
 	Path       []string        `json:"path"` // hex
 	Checkpoint string          `json:"checkpoint"`
 	Proved     *seal.LineProof `json:"line_proof,omitempty"`
+	Shard      string          `json:"shard_leaf,omitempty"`
 	Proof      string          `json:"proof"` // the file's text
 }
 
@@ -109,9 +117,16 @@ func (a *app) printProof(p *seal.Proof, c seal.Checkpoint, lp *seal.LineProof) e
 		_, err := a.out.Write(p.Text())
 		return err
 	}
-	out := proofObject{c.Origin, c.Size, c.RootBase64(), p.Index, lp.EntryLeaf().String(), make([]string, len(p.Path)), string(p.Checkpoint), lp, string(p.Text())}
+	out := proofOf(p, c, lp.EntryLeaf())
+	out.Proved = lp
+	return a.object(out)
+}
+
+func proofOf(p *seal.Proof, c seal.Checkpoint, leaf merkle.Hash) proofObject {
+	out := proofObject{Origin: c.Origin, Size: c.Size, Root: c.RootBase64(), Index: p.Index, Leaf: leaf.String(),
+		Path: make([]string, len(p.Path)), Checkpoint: string(p.Checkpoint), Proof: string(p.Text())}
 	for i, h := range p.Path {
 		out.Path[i] = h.String()
 	}
-	return a.object(out)
+	return out
 }

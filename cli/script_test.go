@@ -37,7 +37,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TERM", "dumb")
 			env.Setenv("STIGMERGY_LANE", "me")
-			return nil
+			agents, err := filepath.Abs("../scripts/agents")
+			env.Setenv("AGENTS", agents)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"eventually": eventually,

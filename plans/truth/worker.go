@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"stigmergy/blackboard"
@@ -22,7 +21,6 @@ import (
 type Config struct {
 	Layout layout.Layout
 	Disk   *durable.Disk
-	Log    *slog.Logger
 	Now    func() time.Time // nil: the machine's
 	// Key is the board's key, with which certificates are signed.
 	Key func() (*seal.Signer, error)
