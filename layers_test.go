@@ -54,7 +54,7 @@ exemplars            : contracts contracts/jcs contracts/exemplar
 plans                : contracts contracts/plan contracts/jcs blackboard blackboard/durable blackboard/layout plans/exec
 gitops               : contracts contracts/jcs contracts/seal contracts/exemplar
 daemon               : contracts contracts/merkle blackboard blackboard/* handlers
-cli                  : contracts contracts/order contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
+cli                  : contracts contracts/certify contracts/order contracts/merkle blackboard blackboard/* handlers handlers/all daemon plans plans/* contracts/plan gitops contracts/exemplar exemplars exemplars/* contracts/seal daemon/signer
 exemplars/feed       : contracts contracts/exemplar blackboard blackboard/layout blackboard/query exemplars
 daemon/signer        : contracts contracts/merkle contracts/seal blackboard blackboard/* handlers/sign daemon
 .                    : cli
