@@ -258,7 +258,7 @@ type againRec struct {
 func (c *call) take(p *planRec, s *stageRec) (shard int, again againRec, ok bool) {
 	c.tx.Range("g/"+stageKey(p.N, s.N)+"/", func(key, value string) bool {
 		shard = numbers(key, 1)[0]
-		ok = c.outcome(p.N, s.N, shard).state == shardPending
+		ok = c.outcome(p.N, s.N, shard).state == shardPending && !c.leased(p, s, shard)
 		again = againRec{}
 		_ = json.Unmarshal([]byte(value), &again) // it was written by again
 		c.tx.Delete(key)

@@ -84,7 +84,8 @@ func (c *call) refresh(p *planRec, s *stageRec) {
 func (c *call) hasNext(p *planRec, s *stageRec) (ok bool) {
 	c.tx.Range("g/"+stageKey(p.N, s.N)+"/", func(string, string) bool { ok = true; return false })
 	for ; !ok && s.Next < s.Made; s.Next++ {
-		if ok = c.outcome(p.N, s.N, s.Next).state == shardPending; ok {
+		// One that was held while it could not be split may have been given away.
+		if ok = c.outcome(p.N, s.N, s.Next).state == shardPending && !c.leased(p, s, s.Next); ok {
 			break
 		}
 	}
