@@ -30,7 +30,7 @@ type executorCmd struct {
 func (executorCmd) Help() string {
 	return `Claims shards, runs them as the daemon's own executor does, beats, and reports, over the board's files alone: lane executors/NAME and lane hxo. Several may run beside each other and beside the daemon's own (setting executor.enabled). It may be killed at any time: its leases run out, and others run what it had.
 
-A first Ctrl-C or SIGTERM lets it finish what it has; a second one stops at once, with everything that it started. Where the daemon is away, it waits.`
+A first Ctrl-C or SIGTERM lets it finish what it has and hear the answer to its last claim (at most 10s); a second one stops at once, with everything that it started. Where the daemon is away, it waits.`
 }
 
 // Run works until it is told to stop.
@@ -145,7 +145,7 @@ func (x *shardExecutor) work() error {
 		return x.a.stopped(queryFault(err))
 	}
 	x.a.drains.Store(true) // what runs is finished first
-	ctx, cancel := context.WithCancelCause(x.a.ctx)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(x.a.ctx))
 	defer cancel(nil)
 	go x.tick(ctx, cancel)
 	if err := x.more(); err != nil {
@@ -159,9 +159,9 @@ func (x *shardExecutor) work() error {
 	case x.err != nil:
 		return x.err
 	case errors.Is(context.Cause(ctx), errEnough):
-		return nil
+		return x.a.stopped(nil)
 	}
-	return x.a.stopped(queryFault(err))
+	return queryFault(err)
 }
 
 // event takes in what the daemon says.
@@ -249,7 +249,6 @@ func (x *shardExecutor) fail(err error) {
 	defer x.mu.Unlock()
 	if x.err == nil {
 		x.err = err
-		x.a.cancel(err)
 	}
 }
 
@@ -299,10 +298,13 @@ func (x *shardExecutor) more() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	free := 2*x.jobs - len(x.held)
-	if x.a.ctx.Err() != nil || x.claim != "" || free < x.jobs {
+	if x.leaves() || x.claim != "" || free < x.jobs {
 		return nil
 	}
-	data := map[string]any{"executor": x.name, "max": free, "wait": "30s"}
+	data := map[string]any{"executor": x.name, "max": free, "wait": stands.String()}
+	if 0 < x.cmd.Idle && x.cmd.Idle < stands {
+		data["wait"] = x.cmd.Idle.String()
+	}
 	if len(x.cmd.Kinds) > 0 {
 		data["kinds"] = x.cmd.Kinds
 	}
@@ -316,16 +318,21 @@ func (x *shardExecutor) more() error {
 	return nil
 }
 
+// stands is how long a claim stands: an executor that is to end waits for its
+// answer, for nobody can take a claim back.
+const stands = 10 * time.Second
+
+// leaves tells whether nothing more is to be claimed.
+func (x *shardExecutor) leaves() bool {
+	return x.a.ctx.Err() != nil || x.cmd.Idle > 0 && len(x.held) == 0 && x.a.now().Sub(x.busy) >= x.cmd.Idle
+}
+
 // tick beats, and ends an executor that has nothing to do.
 func (x *shardExecutor) tick(ctx context.Context, cancel context.CancelCauseFunc) {
 	beat := time.NewTicker(x.beat)
 	defer beat.Stop()
-	idle := make(<-chan time.Time)
-	if x.cmd.Idle > 0 {
-		t := time.NewTicker(max(x.cmd.Idle/8, time.Millisecond))
-		defer t.Stop()
-		idle = t.C
-	}
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -335,9 +342,9 @@ func (x *shardExecutor) tick(ctx context.Context, cancel context.CancelCauseFunc
 				x.fail(err)
 				return
 			}
-		case <-idle:
+		case <-look.C:
 			x.mu.Lock()
-			done := len(x.held) == 0 && x.a.now().Sub(x.busy) >= x.cmd.Idle
+			done := x.err != nil || x.leaves() && len(x.held) == 0 && x.claim == ""
 			x.mu.Unlock()
 			if done {
 				cancel(errEnough)

@@ -7,9 +7,9 @@
 # reports. Kill it whenever you like: its lease runs out, another one runs the
 # shard. NAME is made unique: a lease binds it, and lane executors/NAME.
 set -u
-board=$1 name=$2-$$ cas=$1/.stigmergy/cas lane=$1/executors/$2-$$.jsonl tmp=$(mktemp -d)
-new=$cas/.$name.tmp
-trap 'kill "$tail" ${beat:-}; rm -rf "$tmp"' EXIT
+board=$(cd "$1" && pwd) name=$2-$$ tmp=$(mktemp -d) || exit
+cas=$board/.stigmergy/cas lane=$board/executors/$name.jsonl new=$board/.stigmergy/cas/.$name.tmp
+trap 'kill "$tail" ${beat:-} 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 143' INT TERM
 mkdir -p "$board/executors" "$cas"
 say() { printf '{"type":"federation.%s","data":{"executor":"%s",%s}}\n' "$1" "$name" "$2" >>"$lane"; }
