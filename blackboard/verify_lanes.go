@@ -15,7 +15,6 @@ import (
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/layout"
-	"stigmergy/contracts"
 	"stigmergy/contracts/merkle"
 )
 
@@ -198,7 +197,7 @@ func (w *laneWorker) differs(k segmentKey, s *span, raw []byte, before int64) {
 	if w.noted(k, s) {
 		return
 	}
-	line := suspect(raw)
+	line := w.suspect(k, s, raw)
 	f := Finding{Path: w.v.place(k), Lane: k.lane, Segment: k.segment, Line: before + 1, LineTo: before + s.lines, Offset: ptr(s.from), Entry: ptr(s.seq),
 		Detail: "the lines do not have the root that was journaled"}
 	if line > 0 || s.lines == 1 {
@@ -208,29 +207,6 @@ func (w *laneWorker) differs(k segmentKey, s *span, raw []byte, before int64) {
 		return
 	}
 	w.tell(VerdictTampered, f)
-}
-
-// suspect is the number of the line that says by itself that it was changed: its
-// own digest is wrong, or it alone is no JSON. 0 where none does.
-func suspect(raw []byte) int64 {
-	c := contracts.Checker{Registry: contracts.Builtin(), UnknownTopics: "accept"}
-	var n, broken, at int64
-	for line := range bytes.Lines(raw) {
-		n++
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		var ev contracts.Event
-		if r := c.Check(line, &ev); r != nil && !contracts.Blank(line) && r.Reason == contracts.ReasonNotJSON {
-			broken, at = broken+1, n
-			continue
-		}
-		if has, ok := contracts.CheckDigest(ev.Line, &ev.Env); has && !ok {
-			return n
-		}
-	}
-	if broken == 1 {
-		return at
-	}
-	return 0
 }
 
 // missing tells of bytes that are not there.

@@ -110,7 +110,7 @@ func (s *Signer) End(ctx context.Context, e blackboard.Effect, report func(lane 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.open(ctx)
-	if err == nil {
+	if err == nil && !s.stopped {
 		err = s.read()
 	}
 	switch {
