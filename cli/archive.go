@@ -88,7 +88,7 @@ func (c *archiveLs) Run(a *app) error {
 	bad := false
 	for _, e := range entries {
 		r := record{text("lane", e.Lane), number("segment", e.Segment), number("lines", e.Summary.Lines), number("raw_bytes", e.Summary.RawBytes),
-			number("archive_bytes", e.Size), number("frames", e.Summary.Frames), flag("indexed", e.Summary.Indexed),
+			number("archive_bytes", e.Size), number("index_bytes", e.Size-e.Summary.DataBytes), number("frames", e.Summary.Frames), flag("indexed", e.Summary.Indexed),
 			timeCell("time_first", e.Summary.TimeMin), timeCell("time_last", e.Summary.TimeMax), text("path", e.Path)}
 		if e.Err != nil {
 			bad = true
