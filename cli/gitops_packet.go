@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
+	"stigmergy/contracts"
 	"stigmergy/exemplars"
 	"stigmergy/gitops"
 )
@@ -31,7 +34,11 @@ func gitopsPacket(ctx context.Context, root *os.Root, f *gitops.Finished) (packe
 	if err != nil {
 		return nil, "", err
 	}
-	prompt, err := exemplars.PromptHash(r.Options.Argv, f.Config.Text, r.Allowlist())
+	config := bytes.TrimPrefix(f.Config.Text, []byte("\xef\xbb\xbf"))
+	if !contracts.Valid(config) {
+		config = nil
+	}
+	prompt, err := exemplars.PromptHash(r.Options.Argv, config, r.Allowlist())
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,6 +59,17 @@ func gitopsPacket(ctx context.Context, root *os.Root, f *gitops.Finished) (packe
 	return p.Build()
 }
 
+// maxPacketGates bounds a packet: it is one line of a lane.
+const maxPacketGates = 2000
+
+// short is a text of at most n bytes.
+func short(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
 func packetParts(r *gitops.Receipt) (gates []exemplars.Gate, batches []exemplars.Batch, keywords []string) {
 	keywords = []string{r.Scope, r.Branch}
 	for _, b := range r.Batches {
@@ -60,12 +78,15 @@ func packetParts(r *gitops.Receipt) (gates []exemplars.Gate, batches []exemplars
 			e.CommitSHA = *b.CommitSHA
 		}
 		if b.Error != nil {
-			e.Error = *b.Error
+			e.Error = short(*b.Error, 500)
 		}
 		batches = append(batches, e)
 		keywords = append(keywords, b.BatchID)
 	}
-	for _, g := range r.Gates {
+	for i, g := range r.Gates {
+		if i == maxPacketGates {
+			break // all of them stand on the receipt
+		}
 		gates = append(gates, exemplars.Gate{GateID: g.GateID, Outcome: g.Outcome, DurationMS: int64(g.DurationMS), BatchID: g.BatchID})
 	}
 	if r.Refusal != nil {

@@ -98,7 +98,7 @@ func (a *app) runPositions(t *gitops.Trace) (map[string]string, error) {
 
 type gitopsVerify struct {
 	Bundle []string `arg:"" type:"path" help:"Proof bundles: folders."`
-	Key    string   `placeholder:"VKEY" help:"The verifier key of the attestation's signature (default: the board's own)."`
+	Key    []string `placeholder:"VKEY" help:"Verifier keys of the attestation's signature, or @FILE (default: the board's own)."`
 }
 
 // Help says the rest.
@@ -133,7 +133,7 @@ func (c *gitopsVerify) Run(a *app) error {
 
 type gitopsReplay struct {
 	Bundle []string `arg:"" optional:"" type:"path" help:"Proof bundles (default: the last five of this working tree)."`
-	Key    string   `placeholder:"VKEY" help:"The verifier key of the attestations' signatures (default: the board's own)."`
+	Key    []string `placeholder:"VKEY" help:"Verifier keys of the attestations' signatures, or @FILE (default: the board's own)."`
 }
 
 // Help says the rest.
@@ -193,10 +193,11 @@ func bundleFault(dir string, err error) error {
 }
 
 // verifyOptions are a verification's: the repository is the one around here.
-func (a *app) verifyOptions(key string) (gitops.VerifyOptions, error) {
+func (a *app) verifyOptions(keys []string) (gitops.VerifyOptions, error) {
 	cwd, err := workingDir()
 	if err != nil {
 		return gitops.VerifyOptions{}, err
 	}
-	return gitops.VerifyOptions{Repo: cwd, Environ: a.environ}, nil
+	check, err := a.signatureCheck(keys)
+	return gitops.VerifyOptions{Repo: cwd, Environ: a.environ, Signature: check}, err
 }

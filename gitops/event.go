@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"path"
+	"strings"
 )
 
 // Lane is where the events of runs stand.
@@ -54,6 +55,11 @@ func (u *Runner) batchEvent(r *Receipt, b *BatchResult) Event {
 	for _, g := range b.Gates {
 		gates = append(gates, eventGate{g.GateID, g.Outcome, g.DurationMS, g.ExitCode})
 	}
+	why := b.Error
+	if why != nil && len(*why) > 2000 {
+		cut := strings.ToValidUTF8((*why)[:2000], "") + "…"
+		why = &cut
+	}
 	data := marshal(struct {
 		RunID     string      `json:"run_id"`
 		Scope     string      `json:"scope"`
@@ -67,7 +73,7 @@ func (u *Runner) batchEvent(r *Receipt, b *BatchResult) Event {
 		Removed   int         `json:"deletions"`
 		DryRun    bool        `json:"dry_run"`
 		Error     *string     `json:"error,omitempty"`
-	}{r.RunID, r.Scope, b.BatchID, b.Outcome, b.CommitSHA, u.dir(r.ProofDir), gates, len(b.Paths), b.Added, b.Removed, r.PlanOnly, b.Error})
+	}{r.RunID, r.Scope, b.BatchID, b.Outcome, b.CommitSHA, u.dir(r.ProofDir), gates, len(b.Paths), b.Added, b.Removed, r.PlanOnly, why})
 	return Event{ID: EventID(r.RunID, "batch", b.BatchID), Topic: "gitops.batch", Subject: r.RunID, Data: data}
 }
 

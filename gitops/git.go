@@ -32,7 +32,10 @@ type GitError struct {
 }
 
 func (e *GitError) Error() string {
-	said := strings.TrimSpace(e.Said)
+	said := printable(strings.ReplaceAll(strings.TrimSpace(e.Said), "\n", "; "))
+	if len(said) > 2000 {
+		said = strings.ToValidUTF8(said[:2000], "") + "…"
+	}
 	if said == "" {
 		said = fmt.Sprintf("exit status %d", e.Code)
 	}

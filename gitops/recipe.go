@@ -6,6 +6,9 @@ import "unicode/utf8"
 // the tree of each commit instead.
 const maxRecipe = 500
 
+// maxRecipeBytes bounds what a recipe takes of its packet, which is one line.
+const maxRecipeBytes = 256 << 10
+
 // Recipe is the git commands that make the run's commits again, in any clone
 // that has its objects, at HEAD-before: their last prints the tree. No working
 // tree is needed, and none is changed.
@@ -38,7 +41,18 @@ func (r *Receipt) Recipe() [][]string {
 		out = append(out, []string{"git", "commit", "-q", "--no-verify", "--allow-empty", "-m", message(b.Message, r.RunID, b.BatchID)})
 		at = *b.CommitSHA
 	}
-	return append(out, []string{"git", "write-tree"})
+	out = append(out, []string{"git", "write-tree"})
+	if total = 0; len(r.Commits) > 0 {
+		for _, argv := range out {
+			for _, a := range argv {
+				total += len(a)
+			}
+		}
+		if total > maxRecipeBytes {
+			return [][]string{{"git", "read-tree", value(r.TreeAfter)}, {"git", "write-tree"}}
+		}
+	}
+	return out
 }
 
 // named8 tells whether every path can stand in JSON.

@@ -181,7 +181,9 @@ func (v *Verdict) layOut(clone *repo) error {
 				}
 				continue
 			}
-			there = append(there, c)
+			if c.Mode != "160000" { // another repository's, which is not in the clone
+				there = append(there, c)
+			}
 		}
 		if len(there) == 0 {
 			continue
@@ -240,6 +242,9 @@ func why(got *Receipt, i int) string {
 func lines(list []Change) []byte {
 	var out []string
 	for _, c := range list {
+		if c.Mode == "160000" || c.OldMode == "160000" {
+			continue
+		}
 		out = append(out, c.Mode+" "+c.Blob+" "+c.Path)
 	}
 	slices.Sort(out)

@@ -67,7 +67,7 @@ func (r *repo) takeSnapshot(b Batch, index string) (*snapshot, error) {
 
 // staged is how an index differs from HEAD.
 func (r *repo) staged(index string) ([]Change, error) {
-	out, err := r.run(call{args: []string{"diff-index", "--cached", "--raw", "-z", "--no-renames", "--ignore-submodules=none", r.base(), "--"}, index: index, quiet: true})
+	out, err := r.run(call{args: []string{"diff-index", "--cached", "--ita-invisible-in-index", "--raw", "-z", "--no-renames", "--ignore-submodules=none", r.base(), "--"}, index: index, quiet: true})
 	if err != nil {
 		return nil, err
 	}
