@@ -275,3 +275,33 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzKind(f *testing.F) {
+	f.Add([]byte(`{"kind":"a.b","command":["x","{spec.y}"],"spec_schema":{"type":"object"},"timeout":"30s","env":{"A":"b"},"stdin":true}`))
+	f.Add([]byte(`{"kind":"a","timeout":1e9,"idempotent":false,"spec_schema":true}`))
+	f.Add([]byte(`{"kind":"a","spec_schema":{"$ref":"#"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4096 || !contracts.Valid(data) {
+			return
+		}
+		k, faults := plan.ParseKind(data)
+		if len(faults) > 0 {
+			return
+		}
+		p, _ := plan.Parse([]byte(`{"plan_name":"p","stages":[{"stage_id":"s","kind":`+string(contracts.AppendString(nil, k.Kind))+`,"spec":{"y":[1,"{input}"]}}]}`), []plan.Kind{k})
+		if p == nil || len(p.Stages) != 1 {
+			t.Fatalf("a kind that takes the plan away: %s", data)
+		}
+	})
+}
+
+func FuzzRegroup(f *testing.F) {
+	f.Add([]byte(`{"by":"files","per_shard":3}`))
+	f.Add([]byte(`{"by":"bytes","per_shard":"1MiB","glob":"x"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, faults := plan.ParseRegroup(data)
+		if len(faults) == 0 && (p.PerShard < 1 || p.By == "") {
+			t.Fatalf("%s: %+v", data, p)
+		}
+	})
+}
