@@ -47,7 +47,7 @@ func commands() []command {
 		{"query", "read", "Select and aggregate over live, rotated and archived events.", new(queryCmd)},
 		{"grep", "read", "Search the stored lines by expression or text.", new(grepCmd)},
 		{"show", "read", "One event with its journal entry, cause and effects.", new(showCmd)},
-		{"explain", "read", "Why a line was refused.", new(explainCmd)},
+		{"explain", "read", "Why a line was refused, why a shard ran again.", new(explainCmd)},
 
 		{"topics", "contracts", "The event matrix: every topic, who writes and who reads it.", new(topicsCmd)},
 		{"contracts", "contracts", "Show, check and compare contracts.", new(contractsCmd)},

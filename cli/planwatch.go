@@ -131,7 +131,7 @@ func (f *planFollow) event(h *query.Hit) error {
 // changesEnd tells whether a plan may have ended with such an event: counting
 // its shards each time would be work.
 func changesEnd(topic string) bool {
-	return topic == "hxo.shard.failed" || topic == "hxo.shard.done" || topic == "hxo.audit" || topic == "hxo.alert" || strings.HasPrefix(topic, "hxo.aggregate.")
+	return topic == "hxo.shard.failed" || topic == "hxo.audit" || topic == "hxo.alert" || strings.HasPrefix(topic, "hxo.aggregate.")
 }
 
 // planOf is the plan that an event is about.
@@ -148,8 +148,7 @@ func (f *planFollow) verdict() error {
 	if p == nil {
 		return nil
 	}
-	switch p.State() {
-	case view.StateDone, view.StateCertifying:
+	if p.State() == view.StateDone {
 		return nil
 	}
 	c := p.Counts()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/query"
@@ -132,21 +133,24 @@ func (s *shown) text(a *app) error {
 }
 
 type explainCmd struct {
-	Position string `arg:"" name:"pos|id" help:"A position, as quarantine ls prints it, or an event's id."`
+	Position string `arg:"" name:"pos|id|cas_id" help:"A position, as quarantine ls prints it, an event's id, or a shard's cas_id."`
 }
 
 // Help says the rest.
 func (explainCmd) Help() string {
-	return "Says why a line was refused, or why a request was rejected, and what to do about it. Exit 1 if nothing is wrong with it."
+	return "Says why a line was refused, or why a request was rejected, and what to do about it; of a shard, why it ran, ran again, was split or waits: what differs from the shard that did the same in an earlier plan. Exit 1 if nothing is wrong with a line, or no shard has this name."
 }
 
 // Run explains one line.
 func (c *explainCmd) Run(a *app) error {
-	e, _, err := a.openEngine()
+	e, l, err := a.openEngine()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
+	if regexp.MustCompile(casID).MatchString(c.Position) {
+		return a.explainShards(e, l, c.Position)
+	}
 	s, err := a.lookUp(e, c.Position)
 	if err != nil {
 		return err

@@ -94,8 +94,6 @@ func (p *Plan) Ended() bool {
 	switch p.State() {
 	case StateDone, StateFailed, StateAborted:
 		return true
-	case StateCertifying:
-		return p.Attempt == 0
 	}
 	return false
 }
