@@ -26,6 +26,7 @@ type shownAttempt struct {
 	Samples     int           `json:"samples"`
 	Reason      string        `json:"reason,omitempty"`
 	Bad         []certify.Bad `json:"bad,omitempty"`
+	BadTotal    int           `json:"bad_total,omitempty"`
 	Comparisons *int          `json:"comparisons,omitempty"`
 	From        *int          `json:"from,omitempty"` // the suspect subtree's leaves
 	To          *int          `json:"to,omitempty"`
@@ -81,7 +82,7 @@ func showPlan(p *truth.Plan) *shownPlan {
 			s.State = "finalized"
 		}
 		if f := at.Found; f != nil {
-			s.Bad, s.Comparisons = f.Bad, &f.Comparisons
+			s.Bad, s.BadTotal, s.Comparisons = f.Bad, f.Total, &f.Comparisons
 			if f.To > f.From {
 				s.From, s.To = &f.From, &f.To
 			}
@@ -130,8 +131,8 @@ func foundText(at *shownAttempt) string {
 		return fmt.Sprintf("bisected with %d comparisons: every leaf holds", *at.Comparisons)
 	}
 	where := ""
-	if at.From != nil && at.To != nil {
-		where = fmt.Sprintf(": below the subtree over leaves %d to %d", *at.From, *at.To-1)
+	if at.From != nil && at.To != nil && *at.To-*at.From > 1 {
+		where = fmt.Sprintf(", all of them in the subtree over leaves %d to %d", *at.From, *at.To-1)
 	}
-	return fmt.Sprintf("bisected with %d comparisons, %d leaves do not hold%s", *at.Comparisons, len(at.Bad), where)
+	return fmt.Sprintf("bisected with %d comparisons: %d of %d leaves do not hold%s", *at.Comparisons, at.BadTotal, at.TotalShards, where)
 }

@@ -133,15 +133,15 @@ func (s *shown) text(a *app) error {
 }
 
 type explainCmd struct {
-	Position string `arg:"" name:"pos|id|cas_id" help:"A position, as quarantine ls prints it, an event's id, or a shard's cas_id."`
+	Position string `arg:"" name:"pos|id|cas_id" help:"A position, as quarantine ls prints it, an event's id, a shard's cas_id, or a plan_id."`
 }
 
 // Help says the rest.
 func (explainCmd) Help() string {
-	return "Says why a line was refused, or why a request was rejected, and what to do about it; of a shard, why it ran, ran again, was split or waits: what differs from the shard that did the same in an earlier plan. Exit 1 if nothing is wrong with a line, or no shard has this name."
+	return "Says why a line was refused, or why a request was rejected, and what to do about it; of a shard, why it ran, ran again, was split or waits: what differs from the shard that did the same in an earlier plan; of a plan (its plan_id), why it is not certified, and which leaves did not hold. Exit 1 if nothing is wrong with a line or a plan, or no shard has this name."
 }
 
-// Run explains one line.
+// Run explains one line, or a plan.
 func (c *explainCmd) Run(a *app) error {
 	e, l, err := a.openEngine()
 	if err != nil {
@@ -150,6 +150,9 @@ func (c *explainCmd) Run(a *app) error {
 	defer e.Close()
 	if regexp.MustCompile(casID).MatchString(c.Position) {
 		return a.explainShards(e, l, c.Position)
+	}
+	if ok, err := a.explainPlan(e, l, c.Position); ok || err != nil {
+		return err
 	}
 	s, err := a.lookUp(e, c.Position)
 	if err != nil {

@@ -259,6 +259,14 @@ func TestGivenUpAfterThreeAttempts(t *testing.T) {
 	if a := b.hxo("hxo.alert")[0]; !strings.Contains(a, `"alert_type":"certification_failed","severity":"critical"`) {
 		t.Fatal(a)
 	}
+	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"user":"kyle","role":"admiral","all":true}`, planID)))
+	b.work()
+	key, ask := b.asked(certify.EffectCertify)
+	if ask.Attempt != 4 || ask.Last {
+		t.Fatalf("%+v", ask)
+	}
+	b.says(certify.LaneTruth, key, answer(ask, true))
+	b.want(map[string]int{"hxo.aggregate.ready": 4, "hxo.aggregate.failed": 3, "hxo.aggregate.finalized": 1, "hxo.alert": 1})
 }
 
 // With the built-in Truth nobody else's word counts.

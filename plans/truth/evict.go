@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"stigmergy/blackboard/layout"
 	"stigmergy/contracts/certify"
 )
 
@@ -16,6 +17,15 @@ import (
 //
 //	.stigmergy/evicted/EXPECTED-FOUND    both SHA-256, of the second 12 digits
 const evicted = "evicted"
+
+// Evicted is where the bytes are kept that stood for an output; found is their
+// SHA-256, "" where that is not known.
+func Evicted(l layout.Layout, expected, found string) string {
+	if len(found) < 12 {
+		found = "no-such-hash"
+	}
+	return l.Private(evicted, expected+"-"+found[:12])
+}
 
 // evict moves a bad output out of the store, so that the shard's next attempt
 // is not answered from it. One that is gone is fine: a crash may have come
@@ -29,11 +39,7 @@ func (w *Worker) evict(ctx context.Context, b certify.Bad) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("evicting an output: %w", err)
 	}
-	found := b.Found
-	if found == "" {
-		found = "no-such-hash"
-	}
-	to := filepath.Join(dir, b.Expected+"-"+found[:12])
+	to := Evicted(w.cfg.Layout, b.Expected, b.Found)
 	if err := w.cfg.Disk.Rename(from, to); err != nil {
 		return fmt.Errorf("evicting an output: %w", err)
 	}

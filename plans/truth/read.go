@@ -67,7 +67,8 @@ type Certificate struct {
 
 // Found is what a bisection found: it stands in the line truth.verdict.
 type Found struct {
-	Bad         []certify.Bad `json:"bad"`
+	Bad         []certify.Bad `json:"bad"` // at most certify.MaxBad
+	Total       int           `json:"bad_total"`
 	Comparisons int           `json:"comparisons"`
 	From        int           `json:"from"`
 	To          int           `json:"to"`

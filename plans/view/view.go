@@ -208,6 +208,7 @@ func (p *Plan) shard(ev *contracts.Event) {
 	switch ev.TopicName {
 	case "hxo.shard.created":
 		s.State = Pending
+		p.Certified = false // it is not what it was: another certification follows
 		if s.Parent = ev.Get("data.parent_cas_id").Text(); s.Parent != "" {
 			if parent := st.byID[s.Parent]; parent != nil && parent.State != Replaced {
 				parent.State = Replaced
