@@ -106,6 +106,9 @@ func (c *Checked) claim(a *Attempt, verdict blackboard.Verdict) {
 	case a.Tree.Size != a.Shards:
 		tampered(a.Ready, "attempt %d claims %d shards, %d stand", a.Number, a.Shards, a.Tree.Size)
 	}
+	if a.Certify.Lane == "" && a.End.Lane != "" {
+		tampered(a.End, "attempt %d ended without hxo.aggregate.certify", a.Number)
+	}
 	if a.SampleErr != nil {
 		tampered(a.Certify, "attempt %d: %v", a.Number, a.SampleErr)
 	}
