@@ -2,8 +2,8 @@ package handlers
 
 import "fmt"
 
-// maxKept bounds the memory of objects that were read, in bytes.
-const maxKept = 8 << 20
+// MaxKept bounds the memory of objects that were read, in bytes.
+const MaxKept = 8 << 20
 
 // kept remembers objects of the content-addressed store as they were read.
 // What an object says follows from its hash, so whether one is remembered makes
@@ -51,7 +51,7 @@ func (tx *Tx) Object(sha256, as string, parse func(raw []byte) (value any, size 
 
 // shrink forgets what was not used for longest, but for the newest.
 func (k *kept) shrink() {
-	for k.size > maxKept && len(k.list) > 1 {
+	for k.size > MaxKept && len(k.list) > 1 {
 		least := 0
 		for i, o := range k.list {
 			if o.used < k.list[least].used {

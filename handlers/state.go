@@ -13,8 +13,10 @@ import (
 // A record costs 24 bytes in a node of the tree and one allocation of its key
 // and value together.
 type store struct {
-	tree    *btree.BTreeG[record]
-	dirty   btree.Set[string] // keys put or deleted since the last dump
+	tree *btree.BTreeG[record]
+	// dirty are the keys put or deleted since the last dump; true: that dump
+	// has them. What came and went in between is not worth telling.
+	dirty   btree.Map[string, bool]
 	undo    []change
 	changes uint64 // counts them, so that a range notices one under its feet
 }
@@ -53,18 +55,33 @@ func (s *store) put(key, value string) {
 		old = keyOnly(key)
 	}
 	s.changed(old, had)
+	s.taint(key, had)
 }
 
 func (s *store) delete(key string) {
-	if old, had := s.tree.Delete(keyOnly(key)); had {
-		s.changed(old, true)
+	old, had := s.tree.Delete(keyOnly(key))
+	if !had {
+		return
+	}
+	s.changed(old, true)
+	if dumped, dirty := s.dirty.Get(key); dirty && !dumped {
+		s.dirty.Delete(key)
+		return
+	}
+	s.taint(key, true)
+}
+
+// taint notes that a key is not as it was dumped. The key is copied: one that
+// is part of a record would keep that record's value too.
+func (s *store) taint(key string, dumped bool) {
+	if _, dirty := s.dirty.Get(key); !dirty {
+		s.dirty.Set(strings.Clone(key), dumped)
 	}
 }
 
 func (s *store) changed(old record, had bool) {
 	s.changes++
 	s.undo = append(s.undo, change{old, had})
-	s.dirty.Insert(old.key())
 }
 
 // begin forgets how to undo what was done before.
@@ -79,12 +96,13 @@ func (s *store) begin() {
 // dumping one that is as it was does no harm.
 func (s *store) rollback() {
 	for i := len(s.undo) - 1; i >= 0; i-- {
-		if c := s.undo[i]; c.had {
+		c := s.undo[i]
+		if c.had {
 			s.tree.Set(c.rec)
 		} else {
 			s.tree.Delete(c.rec)
 		}
-		s.dirty.Insert(s.undo[i].rec.key())
+		s.taint(c.rec.key(), true) // or not, who knows: to tell too much does no harm
 	}
 	s.changes++
 	s.begin()
@@ -126,14 +144,14 @@ func (s *store) dump(all bool, fn func(key string, value []byte, deleted bool) e
 			return err == nil
 		})
 	} else {
-		s.dirty.Scan(func(key string) bool {
+		s.dirty.Scan(func(key string, _ bool) bool {
 			value, ok := s.get(key)
 			err = fn(key, []byte(value), !ok)
 			return err == nil
 		})
 	}
 	if err == nil {
-		s.dirty = btree.Set[string]{}
+		s.dirty = btree.Map[string, bool]{}
 	}
 	return err
 }
