@@ -175,7 +175,7 @@ func TestCanonicalReadsBack(t *testing.T) {
 
 func TestCanonicalIgnoresWhatTheFoldCannotSee(t *testing.T) {
 	a := load(t, "", nil, nil).Canonical()
-	b := load(t, "", nil, map[string]string{"durability": "disk", "executor.jobs": "7", "http": "off", "archive.level": "best"}).Canonical()
+	b := load(t, "", nil, map[string]string{"durability": "disk", "http": "off", "archive.level": "best"}).Canonical()
 	if !bytes.Equal(a, b) {
 		t.Errorf("%s\n%s", a, b)
 	}

@@ -86,8 +86,8 @@ func hxoRows() []row {
 	return []row{
 		folds(of("executor.enabled", "true", boolean(), func(s *Settings) *bool { return &s.ExecutorEnabled },
 			"run shards in the daemon itself")),
-		of("executor.jobs", "CPUs", cpus(), func(s *Settings) *int { return &s.ExecutorJobs },
-			"shards at a time"),
+		folds(of("executor.jobs", "CPUs", cpus(), func(s *Settings) *int { return &s.ExecutorJobs },
+			"shards at a time")),
 		folds(of("lease", "60s", duration(time.Second, 24*time.Hour), func(s *Settings) *time.Duration { return &s.Lease },
 			"a claimed shard whose executor is silent this long goes to another one; executors beat four times as often")),
 		folds(of("hxo.batch_size", "100", integer(1, 1000), func(s *Settings) *int { return &s.HXOBatchSize },

@@ -50,6 +50,7 @@ func (c *call) abort(ev *contracts.Event) {
 	}
 	p.State = planAborted
 	c.uncertify(p, "the plan was aborted")
+	c.unwatch(p)
 	user, role := c.who(ev)
 	c.audit(p, user, role, "plan.abort", details(p, r).OptStr("reason", ev.Get("data.reason").Text()))
 	var fenced []shardAt
@@ -61,6 +62,7 @@ func (c *call) abort(ev *contracts.Event) {
 	for _, f := range fenced {
 		c.fence(p, f, "aborted")
 	}
+	c.unhit(p)
 	for i := range c.manifest(p).Stages {
 		c.refresh(p, c.stage(p.N, i))
 	}
@@ -124,7 +126,7 @@ func (c *call) thatEnded(p *planRec, shards []shardAt) (list []shardAt) {
 	seen := map[shardAt]bool{}
 	for _, at := range shards {
 		o := c.outcome(p.N, at.stage, at.shard)
-		if (o.done() || o.state == shardFailed) && o.attempt < maxAttempts && !seen[at] {
+		if o.ended() && !seen[at] {
 			seen[at] = true
 			list = append(list, at)
 		}

@@ -178,8 +178,27 @@ func (c *call) builtin() int {
 	return n
 }
 
-// prefetch is how many shards it may have: so many that it never idles.
-func (c *call) prefetch() int { return 64 }
+// prefetch is how many shards it may have: so many that it never idles, and no
+// more than it runs in a fifth of a second, for what is claimed can no longer be
+// split, or be given to somebody who waits.
+func (c *call) prefetch() int {
+	each := 8
+	if v, ok := c.tx.Get("mean"); ok {
+		us, _ := strconv.Atoi(v)
+		each = min(max(200_000/max(us, 1), 2), 32)
+	}
+	return each * max(1, c.set.ExecutorJobs)
+}
+
+// timed takes what a shard took into the mean, in microseconds, of late.
+func (c *call) timed(ms float64) {
+	us := int(min(max(ms, 0), 1e9) * 1000)
+	if v, ok := c.tx.Get("mean"); ok {
+		mean, _ := strconv.Atoi(v)
+		us = (7*mean + us) / 8
+	}
+	c.tx.Put("mean", strconv.Itoa(us))
+}
 
 // grantNext gives one shard to a claim, or to the built-in executor (nil). The
 // stages that have some take turns.
@@ -290,6 +309,7 @@ func (c *call) claimed(p *planRec, it *item) int {
 	}
 	c.setLease(p.N, it.Stage, it.Shard, &l)
 	c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, data.Bytes())
+	c.progress(p)
 	if l.Executor == spec.ExecutorBuiltin {
 		c.run(p, it.Stage, pl, l.Attempt)
 	}

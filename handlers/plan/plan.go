@@ -30,6 +30,7 @@
 //	x/PLAN/NUMBER         → event that waits to be published
 //	j/PLAN/NUMBER         → shards to be created again
 //	w/PLAN                → the plan has such events, or shards to be created
+//	t/PLAN                → when something happened to it last
 //	a/PLAN/STAGE          → its last results
 //	z/PLAN/STAGE/SIGNAL   → it was published once
 //	h/PLAN/STAGE/SHARD    → the parts that stand for a shard
@@ -60,7 +61,7 @@ func (*Handler) Topics() []string {
 	return []string{
 		"hxo.plan.submit", "hxo.plan.abort", "hxo.plan.replay", "plan.resolved",
 		"federation.claim", "federation.result", "federation.heartbeat",
-		"genesis.heal", "genesis.intent", "blueprint.events", "truth.verdict",
+		"genesis.heal", "genesis.intent", "blueprint.events", "truth.verdict", "hxo.audit",
 	}
 }
 
@@ -95,6 +96,8 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 		c.intent(ev)
 	case "blueprint.events":
 		c.register(ev)
+	case "hxo.audit":
+		c.heard(ev)
 	case "plan.resolved":
 		c.resolved(ev)
 	case "federation.claim":
@@ -124,6 +127,10 @@ func (*Handler) Tick(tx *handlers.Tx, timer string) {
 		c.againDue()
 	case "check":
 		c.checkMore(rest)
+	case "slo":
+		c.slo(rest)
+	case "stall":
+		c.stalled(rest)
 	case "tree":
 		c.buildMore(rest)
 	case "truth":

@@ -24,6 +24,9 @@ type bench struct {
 
 func newBench(t testing.TB, yaml string) *bench {
 	t.Helper()
+	if !strings.Contains(yaml, "jobs") { // the machine's, otherwise
+		yaml += "\nexecutor.jobs: 8\n"
+	}
 	return &bench{Board: foldtest.NewWith(t, []byte(yaml), nil, board.New(), audit.New(), plan.New())}
 }
 
@@ -331,4 +334,35 @@ func TestFaults(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0], `"reason":"plan_fault"`) || !strings.Contains(got[0], `"line":1`) || len(b.Lane("hxo")) != 0 {
 		t.Fatal(got, b.Lane("hxo"))
 	}
+}
+
+func TestAlertsOfTime(t *testing.T) {
+	b := newBench(t, "executor.enabled: false\nhxo: {max_rate: 20, queue_max: 5000}\nstage_slo: 200s")
+	b.submit(planID, stageOf{id: "one", items: 1800})
+	b.Advance(80_000)
+	var kinds []string
+	for _, a := range b.hxo("hxo.alert") {
+		kinds = append(kinds, contracts.GetString([]byte(a), "alert_type"))
+	}
+	if fmt.Sprint(kinds) != "[rate_backlog]" {
+		t.Fatal(kinds, b.topics(), b.Lane("board"))
+	}
+	b.Append("admiral", line("hxo.plan.submit", "", `{"plan":{}}`))
+	e := b.take(spec.EffectResolve)
+	b.Append(spec.LanePlan, line("plan.resolved", e[0].Key, b.manifest(strings.Replace(planID, "0f", "2f", 1), stageOf{id: "one", items: 6000})))
+	if got := b.Lane("board"); len(got) != 1 || !strings.Contains(got[0], `"reason":"throttled"`) {
+		t.Fatal(got)
+	}
+	b.Advance(300_000)
+	kinds = nil
+	for _, a := range b.hxo("hxo.alert") {
+		kinds = append(kinds, contracts.GetString([]byte(a), "alert_type"))
+	}
+	if fmt.Sprint(kinds) != "[rate_backlog stalled slo]" {
+		t.Fatal(kinds, b.hxo("hxo.alert"))
+	}
+	if _, due := b.M.Due(); due {
+		t.Fatal("a quiet board has a timer")
+	}
+	b.inOrder()
 }

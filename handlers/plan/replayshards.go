@@ -11,7 +11,7 @@ func (c *call) replayShards(p *planRec, shards []shardAt) {
 	var it *item
 	for _, r := range shards {
 		o := c.outcome(p.N, r.stage, r.shard)
-		if !o.done() && o.state != shardFailed || o.attempt >= maxAttempts {
+		if !o.ended() {
 			continue
 		}
 		s := c.stage(p.N, r.stage)

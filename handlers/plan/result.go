@@ -36,6 +36,9 @@ func (c *call) result(ev *contracts.Event) {
 	}
 	c.letGo(p, stage, shard, &l)
 	ms, timed := ev.Get("data.duration_ms").Number()
+	if timed && l.Executor == spec.ExecutorBuiltin {
+		c.timed(ms)
+	}
 	if timed {
 		c.measure(p, c.stage(p.N, stage), c.at(p, stage, shard).sum(), ms)
 	}
@@ -100,6 +103,7 @@ func (c *call) goOn(p *planRec, s *stageRec) {
 	if p.State != planRunning {
 		return
 	}
+	c.progress(p)
 	if s.complete() || s.Failed > 0 {
 		c.advance(p)
 		return
@@ -113,7 +117,9 @@ func (c *call) failedBy(p *planRec, stage, shard int, l *lease, why string) {
 	tries := l.Tries + 1
 	final := tries > c.stage(p.N, stage).Retries
 	c.endAttempt(p, stage, shard, l, why, final)
-	if !final {
+	if final {
+		c.exhausted(p, stage, shard, l, why)
+	} else {
 		pause := min(int64(1000)<<min(tries-1, 10), 60_000)
 		c.again(p, stage, shard, pause, againRec{Tries: tries, Lost: l.Lost})
 	}
@@ -133,11 +139,16 @@ func (c *call) endAttempt(p *planRec, stage, shard int, l *lease, why string, fi
 	data := c.shardData(p, stage, pl.cas(), l.Attempt).Str("error", why).Str("executor", l.Executor).Bool("final", final)
 	c.say(p, item{Kind: itemEvent, Topic: "hxo.shard.failed", Data: string(data.Bytes())})
 	if final {
-		c.alert(p, "retries_exhausted", "critical", "shard %s of stage %s failed %d times: %s", pl.cas(), c.manifest(p).Stages[stage].StageID, l.Tries+1, clip(why))
 		return
 	}
 	next := c.shardData(p, stage, pl.cas(), l.Attempt+1).Str("phase", "pending")
 	c.say(p, item{Kind: itemEvent, Topic: "hxo.shard.created", Data: string(next.Bytes())})
+}
+
+// exhausted tells of a shard that nobody tries any more.
+func (c *call) exhausted(p *planRec, stage, shard int, l *lease, why string) {
+	c.alert(p, "retries_exhausted", "critical", "shard %s of stage %s failed %d times: %s",
+		c.at(p, stage, shard).cas(), c.manifest(p).Stages[stage].StageID, l.Tries+l.Lost+1, clip(why))
 }
 
 // again has a shard run once more, after a pause.
@@ -184,6 +195,7 @@ func (c *call) heartbeat(ev *contracts.Event) {
 		return true
 	})
 	plan := c.planByID(ev.Get("data.plan_id").Text())
+	found := false
 	c.tx.Range("l/", func(key, value string) bool {
 		var l lease
 		if json.Unmarshal([]byte(value), &l) != nil || !l.Out || l.Executor != executor || l.Lane != ev.Pos.Lane {
@@ -194,10 +206,13 @@ func (c *call) heartbeat(ev *contracts.Event) {
 		if p == nil || plan != nil && plan != p || !wanted[c.at(p, at[1], at[2]).cas()] {
 			return true
 		}
-		l.Until = until
+		l.Until, found = until, true
 		c.setLease(at[0], at[1], at[2], &l)
 		return true
 	})
+	if !found {
+		c.refuse(requestOf(ev), handlers.RejectNoLease, "/data/cas_ids", "shards that "+clip(executor)+" has claimed on lane "+ev.Pos.Lane, "none of them", "claim the shards first; those whose lease ended run elsewhere")
+	}
 }
 
 // leases looks at those that may have ended.
@@ -230,7 +245,9 @@ func (c *call) lost(p *planRec, stage, shard int, l *lease) {
 	}
 	final := l.Lost+1 >= maxLost
 	c.endAttempt(p, stage, shard, l, "lease ended: "+l.Executor+" was silent for "+c.set.Lease.String(), final)
-	if !final {
+	if final {
+		c.exhausted(p, stage, shard, l, "its lease ended without a result, again and again")
+	} else {
 		c.again(p, stage, shard, 0, againRec{Tries: l.Tries, Lost: l.Lost + 1})
 	}
 	c.goOn(p, c.stage(p.N, stage))

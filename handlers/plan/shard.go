@@ -165,6 +165,7 @@ const (
 	shardReplaced         // its parts stand for it
 	shardReplayed         // it is to be created again
 	shardSplitting        // its parts are being made
+	shardHit              // its output was there, which is not published yet
 )
 
 // outcome is what came of a shard, how many attempts it has had, and its output.
@@ -180,7 +181,14 @@ const (
 	maxAttempts = 1<<16 - 1
 )
 
-func (o *outcome) done() bool { return o.state == shardDone || o.state == shardCached }
+func (o *outcome) done() bool {
+	return o.state == shardDone || o.state == shardCached || o.state == shardHit
+}
+
+// ended tells that the shard is done or has failed, and that it may be replayed.
+func (o *outcome) ended() bool {
+	return (o.done() || o.state == shardFailed) && o.state != shardHit && o.attempt < maxAttempts
+}
 
 func blockKey(plan, stage, shard int) string {
 	return fmt.Sprintf("o/%06x/%03x/%05x", plan, stage, shard/perBlock)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -29,15 +30,19 @@ func (c *call) advance(p *planRec) {
 			c.check(p, i)
 		}
 		c.refresh(p, s)
-		left = left || !s.complete()
+		if left = left || !s.complete(); s.complete() {
+			c.tx.Cancel(sloTimer(p.N, i))
+		}
 	}
 	if !left && p.State == planRunning {
 		p.State = planDone
+		c.unwatch(p)
 		c.say(p, item{Kind: itemDone})
 		return
 	}
 	if p.State == planRunning && c.stuck(p, m) {
 		p.State = planFailed
+		c.unwatch(p)
 	}
 }
 
@@ -84,12 +89,22 @@ func (c *call) refresh(p *planRec, s *stageRec) {
 func (c *call) hasNext(p *planRec, s *stageRec) (ok bool) {
 	c.tx.Range("g/"+stageKey(p.N, s.N)+"/", func(string, string) bool { ok = true; return false })
 	for ; !ok && s.Next < s.Made; s.Next++ {
-		// One that was held while it could not be split may have been given away.
-		if ok = c.outcome(p.N, s.N, s.Next).state == shardPending && !c.leased(p, s, s.Next); ok {
+		if ok = c.fresh(p, s, s.Next); ok {
 			break
 		}
 	}
 	return ok
+}
+
+// fresh tells that a shard was never claimed and is listed nowhere else.
+func (c *call) fresh(p *planRec, s *stageRec, shard int) bool {
+	if o := c.outcome(p.N, s.N, shard); o.state != shardPending || o.attempt > 0 {
+		return false
+	}
+	key := shardKey(p.N, s.N, shard)
+	_, again := c.tx.Get("g/" + key)
+	_, leased := c.tx.Get("l/" + key)
+	return !again && !leased
 }
 
 // A stage's shards are looked up by chunks: which of them were done before?
@@ -101,6 +116,7 @@ func (c *call) check(p *planRec, stage int) {
 	for range checksAtOnce {
 		if s.Check >= s.Total {
 			s.State = stageOpen
+			c.opened(p, s)
 			c.refresh(p, s)
 			if s.complete() {
 				c.advance(p)
@@ -165,7 +181,7 @@ func (c *call) cachedKnown(a ask, data *spec.Resolved) {
 		if !ok || o.state != shardPending {
 			continue
 		}
-		o.state, o.digest = shardCached, digest
+		o.state, o.digest = shardHit, digest
 		o.attempt++
 		c.setOutcome(p.N, s.N, shard, o)
 		s.Done++
@@ -181,7 +197,7 @@ func (c *call) cachedKnown(a ask, data *spec.Resolved) {
 func (c *call) cachedNext(p *planRec, key string, it *item) int {
 	for ; it.Shard < it.To; it.Shard++ {
 		o := c.outcome(p.N, it.Stage, it.Shard)
-		if o.state != shardCached {
+		if o.state != shardHit {
 			continue
 		}
 		casID := c.at(p, it.Stage, it.Shard).cas()
@@ -189,6 +205,8 @@ func (c *call) cachedNext(p *planRec, key string, it *item) int {
 			c.tx.Emit("hxo", "hxo.shard.done", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
 				Str("output_digest", hex.EncodeToString(o.digest[:])).Bool("cached", true).Str("executor", spec.ExecutorCache).Bytes())
 			it.Half = false
+			o.state = shardCached
+			c.setOutcome(p.N, it.Stage, it.Shard, o)
 			it.Shard++
 		} else {
 			c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
@@ -200,4 +218,31 @@ func (c *call) cachedNext(p *planRec, key string, it *item) int {
 	}
 	c.tx.Delete(key)
 	return 0
+}
+
+// unhit takes back what was found in the store and is not published yet: the
+// plan was aborted.
+func (c *call) unhit(p *planRec) {
+	c.tx.Range(fmt.Sprintf("x/%06x/", p.N), func(key, text string) bool {
+		var it item
+		if json.Unmarshal([]byte(text), &it) != nil || it.Kind != itemCached {
+			return true
+		}
+		c.tx.Delete(key)
+		s := c.stage(p.N, it.Stage)
+		for shard := it.Shard; shard < it.To; shard++ {
+			o := c.outcome(p.N, s.N, shard)
+			if o.state != shardHit {
+				continue
+			}
+			s.Done--
+			if it.Half && shard == it.Shard { // claimed is out
+				c.endAttempt(p, s.N, shard, &lease{Attempt: o.attempt, Executor: spec.ExecutorCache}, "aborted", true)
+				continue
+			}
+			c.setOutcome(p.N, s.N, shard, outcome{attempt: o.attempt - 1})
+			c.again(p, s.N, shard, 0, againRec{})
+		}
+		return true
+	})
 }

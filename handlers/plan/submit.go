@@ -54,6 +54,9 @@ func (c *call) submit(ev *contracts.Event) {
 		c.refuse(r, handlers.RejectDuplicate, "/data/plan_id", "a plan_id that no plan has", r.Plan, "leave plan_id out, or make a new UUID")
 		return
 	}
+	if c.full(r, 0) {
+		return
+	}
 	user, role := c.who(ev)
 	c.tx.Put("id/"+strings.ToLower(r.Plan), "0")
 	c.start(spec.EffectResolve, "resolve:"+r.Pos,
@@ -99,6 +102,10 @@ func (c *call) accept(a ask, data *spec.Resolved, faults []byte) {
 		c.reject(a.Req, handlers.RejectPlanFault, "", faults)
 		return
 	}
+	if c.full(a.Req, data.Shards) {
+		c.tx.Delete("id/" + id)
+		return
+	}
 	v, _ := c.tx.Get("plans")
 	n, _ := strconv.Atoi(v)
 	p := &planRec{
@@ -123,6 +130,7 @@ func (c *call) accept(a ask, data *spec.Resolved, faults []byte) {
 		return
 	}
 	c.queue(p)
+	c.crowded(p)
 }
 
 // audit tells who did what.

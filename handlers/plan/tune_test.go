@@ -47,7 +47,7 @@ func (b *bench) parts(e effect) string {
 // TestHotspot is flow 4: a slow stage is signalled, healed by Autonomy, its
 // pending shards are split, and the plan ends over the parts.
 func TestHotspot(t *testing.T) {
-	b := &bench{Board: foldtest.New(t, board.New(), plan.New(), autonomy.New())}
+	b := &bench{Board: foldtest.NewWith(t, []byte("executor.jobs: 8"), nil, board.New(), plan.New(), autonomy.New())}
 	b.submit(planID, stageOf{id: "one", items: 100, conc: 25})
 	b.Advance(1000)
 	runs := b.takeKind(spec.EffectRun)
