@@ -20,6 +20,7 @@ type verifyCmd struct {
 	Plan           string   `placeholder:"PLAN" help:"Only this plan: its tree over what the board's lines say, its certificate, and every output in the store."`
 	Sha256         bool     `name:"sha256" help:"Compare the flat SHA-256 of sealed segments too."`
 	AllowDestroyed bool     `help:"Exit 0 where bytes are gone and the journal recorded it when it happened."`
+	Remember       bool     `negatable:"" default:"true" help:"Where a daemon holds the board, post what it came to as an exemplar (--no-remember: do not)."`
 	Line           string   `placeholder:"FILE" help:"The line that a proof is of, where it is too long to stand in the proof."`
 }
 
@@ -72,6 +73,9 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	if err := a.printVerified(out); err != nil {
 		return err
+	}
+	if c.Remember {
+		a.rememberVerified(l, "board", out.Verdict, brief(out))
 	}
 	return c.status(out.Verdict)
 }

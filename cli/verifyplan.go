@@ -37,6 +37,9 @@ func (c *verifyCmd) plan(a *app, l layout.Layout, keys []*seal.Verifier) error {
 	if err := a.printChecked(out); err != nil {
 		return err
 	}
+	if c.Remember {
+		a.rememberVerified(l, "plan", out.Verdict, map[string]any{"plan_id": id, "verdict": out.Verdict})
+	}
 	return c.status(out.Verdict)
 }
 

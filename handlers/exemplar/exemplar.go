@@ -6,8 +6,9 @@
 // packet a hundred times is one effect and one event. One that cannot be taken
 // is answered by board.rejected, for whoever posted it.
 //
-// A plan that is finalized, or whose certification failed, leaves an exemplar
-// too: it is derived here, on lane swarm, of what the board says of the plan.
+// A plan that is finalized, that failed because a shard did for the last time,
+// or whose certification failed, leaves an exemplar too: it is derived here, on
+// lane swarm, of what the board says of the plan.
 package exemplar
 
 import (
@@ -34,6 +35,8 @@ const (
 	sourceKey = "s/" // hash of an explicit (source, id) → short id
 	askedKey  = "a/" // short id → who asked, until it is answered
 	planKey   = "p/" // plan_id → what its exemplar will say
+	failedKey = "f/" // plan_id → it failed, and was not replayed since
+	timesKey  = "n/" // plan_id → how often it failed so
 )
 
 // Handler has exemplars ingested.
@@ -47,7 +50,7 @@ func (*Handler) Name() string { return "exemplar" }
 
 // Topics are packets, what the worker says of them, and how plans end.
 func (*Handler) Topics() []string {
-	return []string{packet.Topic, Ended, Refused, "hxo.plan", "hxo.aggregate.finalized", "hxo.aggregate.failed"}
+	return []string{packet.Topic, Ended, Refused, "hxo.plan", "hxo.plan.replay", "hxo.alert", "hxo.aggregate.finalized", "hxo.aggregate.failed"}
 }
 
 // Effects are the store's.
@@ -67,8 +70,12 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 		answered(tx, ev)
 	case "hxo.plan":
 		planned(tx, ev)
+	case "hxo.plan.replay":
+		tx.Delete(failedKey + ev.Get("data.plan_id").Text())
+	case "hxo.alert":
+		planFailed(tx, ev)
 	default:
-		planEnded(tx, ev)
+		certified(tx, ev)
 	}
 }
 

@@ -1,6 +1,8 @@
 package exemplar_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -122,12 +124,15 @@ func TestBad(t *testing.T) {
 func TestPlans(t *testing.T) {
 	const plan = "0f8fad5b-d9cb-469f-a165-70867728950e"
 	b := foldtest.NewWith(t, []byte("policy: {foreign_owned: record}"), nil, board.New(), source{}, exemplar.New())
-	b.Append("ci", `{"type":"x.plan"}`, `{"type":"x.failed"}`, `{"type":"x.finalized"}`)
+	b.Append("ci", `{"type":"x.plan"}`, `{"type":"x.failed"}`, `{"type":"x.finalized"}`, `{"type":"x.alert"}`, `{"type":"x.alert"}`,
+		`{"type":"hxo.plan.replay","data":{"plan_id":"`+plan+`","failed":true}}`, `{"type":"x.alert"}`)
 	lines := b.Lane("swarm")
-	if len(lines) != 2 || len(b.Started) != 2 {
+	if len(lines) != 4 || len(b.Started) != 4 {
 		t.Fatalf("%d effects, %q", len(b.Started), lines)
 	}
-	for i, want := range []struct{ run, outcome, answer string }{{plan + "#1", "error", sum}, {plan + "#2", "ok", strings.Repeat("ab", 32)}} {
+	for i, want := range []struct{ run, outcome, answer string }{
+		{plan + "#1", "error", sum}, {plan + "#2", "ok", strings.Repeat("ab", 32)}, {plan + "#failed-1", "error", digest("gone")}, {plan + "#failed-2", "error", digest("gone")},
+	} {
 		var ev struct {
 			Subject string
 			Time    string
@@ -144,6 +149,11 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
 // source derives what the plan handler would: hxo topics are nobody else's.
 type source struct{}
 
@@ -155,6 +165,9 @@ func (source) Handle(tx *handlers.Tx, ev *contracts.Event) {
 	switch ev.TopicName {
 	case "x.plan":
 		tx.Emit("hxo", "hxo.plan", "", []byte(`{`+plan+`,"plan_name":"deploy","stages":3,"submitted_by":"kyle","plan_sha256":"`+strings.Repeat("cd", 32)+`","shards":7}`))
+	case "x.alert":
+		tx.Emit("hxo", "hxo.alert", "", []byte(`{`+plan+`,"alert_type":"retries_exhausted","severity":"critical","message":"gone"}`))
+		tx.Emit("hxo", "hxo.alert", "", []byte(`{`+plan+`,"alert_type":"slo","severity":"critical","message":"slow"}`))
 	case "x.failed":
 		tx.Emit("hxo", "hxo.aggregate.failed", "", []byte(`{`+plan+`,"merkle_root":"`+sum+`","reason":"a leaf differs","attempt":1}`))
 	case "x.finalized":
