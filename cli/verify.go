@@ -75,7 +75,7 @@ func (c *verifyCmd) Run(a *app) error {
 		return err
 	}
 	if c.Remember {
-		a.rememberVerified(l, "board", out.Verdict, brief(out))
+		a.rememberVerified(l, "board", out.Verdict, fewFindings(out))
 	}
 	return c.status(out.Verdict)
 }

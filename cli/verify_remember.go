@@ -31,9 +31,9 @@ func (a *app) rememberVerified(l layout.Layout, what string, verdict blackboard.
 	}
 }
 
-// brief is a result that fits on a line: a board that is another one has as
+// fewFindings is a result that fits on a line: a board that is another one has as
 // many findings as entries.
-func brief(v *blackboard.Verified) *blackboard.Verified {
+func fewFindings(v *blackboard.Verified) *blackboard.Verified {
 	b := *v
 	b.Findings = b.Findings[:min(len(b.Findings), 10)]
 	return &b
