@@ -202,7 +202,7 @@ func printRun(a *app, rec *gitops.Receipt) error {
 			return err
 		}
 	}
-	if err := p.close(); err != nil {
+	if err := errors.Join(p.close(), a.out.flush()); err != nil {
 		return err
 	}
 	for _, m := range rec.Recovered {
