@@ -84,6 +84,7 @@ type Verified struct {
 	Lines       uint64    `json:"lines"`
 	Bytes       int64     `json:"bytes"`
 	Tiles       int       `json:"tiles"`
+	Seals       int       `json:"seals,omitempty"`   // whose flat SHA-256 was compared
 	Plans       int       `json:"plans,omitempty"`   // whose certificates were checked
 	Outputs     int       `json:"outputs,omitempty"` // of theirs, hashed again
 	Signers     []string  `json:"signers,omitempty"` // keys under the newest checkpoint
@@ -120,7 +121,7 @@ func Verify(ctx context.Context, opt VerifyOptions) (*Verified, error) {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	v := &verifier{opt: opt, ctx: ctx, out: &Verified{}}
-	for _, step := range []func() error{v.known, v.journal, v.lanes, v.files, v.history, v.since} {
+	for _, step := range []func() error{v.known, v.journal, v.lanes, v.files, v.seals, v.history, v.since} {
 		if err := step(); err != nil {
 			return v.out, err
 		}
@@ -154,13 +155,14 @@ type verifier struct {
 	moved    *content // where segments begin and stand
 	torn     bool     // the journal's last line has no newline
 	notes    []signedNote
-	more     bool          // lanes hold bytes that the journal does not know
-	foreign  []Finding     // among them, on the daemon's own lanes
-	levels   merkle.Levels // over leaves, once somebody asks
-	from     uint64        // entries that stood before this epoch
-	good     uint64        // the largest checkpoint that fits
-	bad      []uint64      // sizes of those that do not
-	unlike   []Finding     // where they stand
+	sealed   []sealedSegment // to be compared, where SHA256 is wanted
+	more     bool            // lanes hold bytes that the journal does not know
+	foreign  []Finding       // among them, on the daemon's own lanes
+	levels   merkle.Levels   // over leaves, once somebody asks
+	from     uint64          // entries that stood before this epoch
+	good     uint64          // the largest checkpoint that fits
+	bad      []uint64        // sizes of those that do not
+	unlike   []Finding       // where they stand
 }
 
 // span is one entry that carries lines.

@@ -156,6 +156,9 @@ func (w *laneWorker) span(k segmentKey, s *span, raw []byte, before int64) {
 	if k.lane == history.SignerLane {
 		w.notes(s, raw, before)
 	}
+	if k.lane == archiveLane && w.v.opt.SHA256 {
+		w.sealsIn(s, raw)
+	}
 }
 
 // notes keeps the checkpoints among the signer's lines.

@@ -178,7 +178,7 @@ s archive check -o table >/dev/null && echo "   every archive is whole" || faile
 s replay -o text || failed=1
 if command -v zstd >/dev/null; then
 	say "an oracle that shares no code with the product"
-	go run ./scripts/oracle/cmd/oracle check --quiet --handlers board,audit --truth "$tmp/truth" "$board" || failed=1
+	go run ./scripts/oracle/cmd/oracle check --quiet --handlers board,audit,plan,exemplar,sign --truth "$tmp/truth" "$board" || failed=1
 else
 	echo "skip  the oracle: zstd is not installed"
 fi

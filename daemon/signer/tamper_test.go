@@ -268,3 +268,12 @@ func TestVerdicts(t *testing.T) {
 	b.must(os.WriteFile(b.l.Checkpoint(), note, 0o644))
 	b.expect(blackboard.VerdictTampered)
 }
+
+// TestSealsAreComparedWhenAsked: the flat hashes of sealed segments too.
+func TestSealsAreComparedWhenAsked(t *testing.T) {
+	b := small(t)
+	v := b.verify(blackboard.VerifyOptions{SHA256: true})
+	if v.Verdict != blackboard.VerdictOK || v.Seals != 1 {
+		t.Fatalf("%s, %d seals: %+v", v.Verdict, v.Seals, v.First())
+	}
+}

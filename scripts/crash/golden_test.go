@@ -30,7 +30,7 @@ func TestKeptBoards(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(dir)), func(t *testing.T) {
 			t.Parallel()
 			b := &board{t: t, dir: filepath.Join(t.TempDir(), "board"), truth: t.TempDir()}
-			b.opt = oracle.Options{Quiet: true, Handlers: []string{"board", "audit"}}
+			b.opt = oracle.Options{Quiet: true, Handlers: []string{"board", "audit", "plan", "exemplar", "sign"}}
 			b.must(os.CopyFS(b.dir, os.DirFS(dir)))
 			b.check("as it was kept")
 			want, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "ids"))

@@ -82,7 +82,7 @@ type board struct {
 func newBoard(t testing.TB, under, segment string, settings ...string) *board {
 	t.Helper()
 	b := &board{t: t, dir: filepath.Join(under, "board"), truth: t.TempDir()}
-	b.opt = oracle.Options{Quiet: true, Truth: b.truth, Handlers: []string{"board", "audit"}}
+	b.opt = oracle.Options{Quiet: true, Truth: b.truth, Handlers: []string{"board", "audit", "plan", "exemplar", "sign"}}
 	for _, sub := range []string{"good", "bad", "tried"} {
 		b.must(os.MkdirAll(filepath.Join(b.truth, sub), 0o755))
 	}
@@ -282,6 +282,10 @@ func (b *board) judge(what string) oracle.Summary {
 	b.idle(what)
 	if r := b.run(nil, "replay", "-C", b.dir); r.code != 0 {
 		b.t.Fatalf("%s: replay: %v", what, r)
+	}
+	if r := b.run(nil, "verify", "--allow-destroyed", "-C", b.dir); r.code != 0 {
+		b.t.Errorf("%s: verify: %v", what, r)
+		b.keep(what)
 	}
 	return sum
 }

@@ -49,7 +49,7 @@ func truthDir(t *testing.T, good, bad []string) string {
 func event(n int) string { return fmt.Sprintf(`{"type":"build.done","data":{"w":1,"n":%d}}`, n) }
 
 func options(truth string) Options {
-	return Options{Quiet: true, Truth: truth, Handlers: []string{"board", "audit"}}
+	return Options{Quiet: true, Truth: truth, Handlers: []string{"board", "audit", "plan", "exemplar", "sign"}}
 }
 
 func TestGoodBoard(t *testing.T) {
