@@ -30,6 +30,9 @@ func CapFaults(faults []Fault) []Fault {
 type faults struct{ list []Fault }
 
 func (f *faults) add(n *node, pointer, keyword, expected, got, hint string) {
+	if n != nil && n.told {
+		return
+	}
 	out := Fault{Pointer: clip(pointer), Keyword: keyword, Expected: expected, Got: got, Hint: hint}
 	if n != nil {
 		out.Line, out.Column = n.line, n.column

@@ -14,8 +14,9 @@ type node struct {
 	text    string // of a string; of a number or boolean as JSON writes it
 	items   []*node
 	members []member
-	line    int // from 1
-	column  int // from 1, in characters
+	line    int  // from 1
+	column  int  // from 1, in characters
+	told    bool // it is no value, and that is a fault already
 }
 
 // member is one name and value of an object.

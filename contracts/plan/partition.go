@@ -290,7 +290,7 @@ func (r *reader) itemsOf(o *object, out *Partition) {
 // are grouped anew. Only by and per_shard count.
 func ParseRegroup(raw []byte) (Partition, []Fault) {
 	doc, list := parseDocument(raw)
-	if doc == nil {
+	if doc == nil || len(list) > 0 {
 		return Partition{}, list
 	}
 	r := &reader{kinds: map[string]*Kind{}}

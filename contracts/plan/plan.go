@@ -51,6 +51,7 @@ func Parse(text []byte, kinds []Kind) (*Plan, []Fault) {
 		return nil, list
 	}
 	r := &reader{kinds: map[string]*Kind{}}
+	r.list = list
 	for _, k := range append(Builtin(), kinds...) {
 		r.kinds[k.Kind] = &k
 	}
@@ -191,7 +192,7 @@ func hasControl(s string) bool {
 // what a plan's SHA-256 is of.
 func CanonicalText(text []byte) ([]byte, []Fault) {
 	doc, list := parseDocument(text)
-	if doc == nil {
+	if doc == nil || len(list) > 0 {
 		return nil, list
 	}
 	out, err := jcs.Append(nil, doc.appendJSON(nil))

@@ -40,18 +40,14 @@ func parseYAML(text []byte) (out *node, faults []Fault) {
 		case doc.Body == nil:
 		case out != nil:
 			w.add(doc.Body, "one document", "a second one", "a file holds one plan")
-			return nil, w.faults
 		default:
 			out = w.node(doc.Body, 0)
 		}
 	}
-	if out == nil && w.faults == nil {
+	if out == nil {
 		return nil, []Fault{{Keyword: "type", Expected: "a plan: plan_name and stages", Got: "nothing", Line: 1, Column: 1}}
 	}
-	if w.faults != nil {
-		return nil, w.faults
-	}
-	return out, nil
+	return out, w.faults
 }
 
 func yamlFault(err error, text []byte) Fault {
@@ -87,12 +83,17 @@ func position(t *token.Token) (line, column int) {
 
 type yamlWalker struct {
 	faults []Fault
+	way    []string // names and indexes that lead to where it is
 	nodes  int
 	full   bool
 }
 
 func (w *yamlWalker) add(n ast.Node, expected, got, hint string) {
 	f := Fault{Keyword: "yaml", Expected: expected, Got: got, Hint: hint}
+	for _, step := range w.way {
+		f.Pointer = pointer(f.Pointer, step)
+	}
+	f.Pointer = clip(f.Pointer)
 	f.Line, f.Column = position(n.GetToken())
 	if m, ok := n.(ast.MapNode); ok { // whose token is its first colon
 		for it := m.MapRange(); it.Next(); {
@@ -120,14 +121,27 @@ func (w *yamlWalker) node(n ast.Node, depth int) *node {
 	case *ast.SequenceNode:
 		out.kind, out.text = contracts.Array, ""
 		out.items = make([]*node, 0, len(n.Values))
-		for _, item := range n.Values {
-			out.items = append(out.items, w.node(item, depth+1))
+		for i, item := range n.Values {
+			out.items = append(out.items, w.below(strconv.Itoa(i), item, depth))
 		}
 	case ast.MapNode:
 		w.mapping(out, n, depth)
+	case *ast.TagNode:
+		w.add(n, "a plain value", "a tag", "")
+		return w.node(n.Value, depth+1)
+	case *ast.AnchorNode:
+		w.add(n, "a plain value", "an anchor", "")
+		return w.node(n.Value, depth+1)
 	default:
 		w.scalar(out, n)
 	}
+	return out
+}
+
+func (w *yamlWalker) below(step string, n ast.Node, depth int) *node {
+	w.way = append(w.way, step)
+	out := w.node(n, depth+1)
+	w.way = w.way[:len(w.way)-1]
 	return out
 }
 
@@ -146,7 +160,7 @@ func (w *yamlWalker) mapping(out *node, m ast.MapNode, depth int) {
 			continue
 		}
 		key.text = name
-		out.members = append(out.members, member{name, key, w.node(it.Value(), depth+1)})
+		out.members = append(out.members, member{name, key, w.below(name, it.Value(), depth)})
 	}
 }
 
@@ -160,7 +174,11 @@ func (w *yamlWalker) scalar(out *node, n ast.Node) {
 		return
 	case *ast.IntegerNode:
 		out.kind, out.text = contracts.Number, fmt.Sprint(n.Value)
-		if v := n.GetToken().Value; json.Valid([]byte(v)) {
+		v := n.GetToken().Value
+		if digits := strings.TrimLeft(v, "+-"); len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+			w.add(n, "a number without zeros before it", clip(v), "in quotes it is kept as it is; YAMLs do not agree what it is without")
+		}
+		if json.Valid([]byte(v)) {
 			out.text = v
 		}
 		return
@@ -176,6 +194,7 @@ func (w *yamlWalker) scalar(out *node, n ast.Node) {
 	text, ok := yamlText(n)
 	if !ok {
 		w.add(n, "a plain value", describe(n), "")
+		out.told, out.kind = true, contracts.Absent
 		return
 	}
 	out.kind, out.text = contracts.String, text
