@@ -107,7 +107,14 @@ func (c *exemplarIngest) sources(a *app, l layout.Layout, packet []byte) error {
 
 func readPacket(a *app, name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(io.LimitReader(a.in, maxSmall))
+		raw, err := io.ReadAll(io.LimitReader(a.in, maxSmall+1))
+		if err == nil && len(raw) > maxSmall {
+			err = fmt.Errorf("more than %d bytes, which no packet has", maxSmall)
+		}
+		if err != nil {
+			return nil, &Fault{Doing: "reading an exemplar packet", Path: "standard input", Err: err, Code: codeUsage}
+		}
+		return raw, nil
 	}
 	raw, err := readSmall(name)
 	if err != nil {

@@ -3,6 +3,7 @@ package exemplars_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"stigmergy/exemplars"
@@ -14,12 +15,14 @@ func FuzzWords(f *testing.F) {
 	for _, s := range []string{"gitops_run", `"`, "a AND b", "NEAR(a b, 3)", "heading:x", "^x*", "-x", "naïve Ünï", "日本語", "\x00", "\xff\xfe", "a\"b*\"", "{x y}: z", "x'; DROP TABLE words; --"} {
 		f.Add(s)
 	}
+	f.Add(strings.Repeat("many words ", 500))
+	f.Add(strings.Repeat("one_word_of_many_parts", 500))
 	p := newPlace(f)
 	p.must(0, build(f, run(0, nil)))
 	f.Fuzz(func(t *testing.T, words string) {
 		for _, q := range []exemplars.Query{{Words: words}, {Words: "gitops", Window: exemplars.Window{Scope: words}}} {
 			if _, err := p.s.Search(context.Background(), q); err != nil {
-				t.Fatalf("%q: %v", words, err)
+				t.Fatalf("%.200q: %v", words, err)
 			}
 		}
 	})

@@ -20,12 +20,18 @@ type Restored struct {
 }
 
 // Restore puts rows back that the board tells of, and moves the cursor, in one
-// transaction. With anew it empties the store first. A row that stands is left;
-// a packet that no store would take is none.
-func (s *Store) Restore(ctx context.Context, anew bool, fn func(put func(Restored) error) (cursor string, err error)) error {
+// transaction. With anew it empties the store first; old are the receipts of
+// the rows that stood there: of a packet that was ingested a moment ago nothing
+// else tells yet. A row that stands is left; a packet that no store would take
+// is none.
+func (s *Store) Restore(ctx context.Context, anew bool, fn func(old map[string]Receipt, put func(Restored) error) (cursor string, err error)) error {
 	return s.told("restoring", s.change(ctx, func(tx *txn) error {
+		old := map[string]Receipt{}
 		if anew {
 			board, err := meta(ctx, tx, "board_id")
+			if err == nil {
+				old, err = receiptsOf(ctx, tx)
+			}
 			if err == nil {
 				err = empty(tx)
 			}
@@ -36,12 +42,29 @@ func (s *Store) Restore(ctx context.Context, anew bool, fn func(put func(Restore
 				return err
 			}
 		}
-		cursor, err := fn(func(r Restored) error { return restore(ctx, tx, r) })
+		cursor, err := fn(old, func(r Restored) error { return restore(ctx, tx, r) })
 		if err != nil {
 			return err
 		}
 		return setMeta(tx, "cursor", cursor)
 	}))
+}
+
+func receiptsOf(ctx context.Context, tx *txn) (map[string]Receipt, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT receipt_path, exemplar_id, position, ingested FROM exemplars")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]Receipt{}
+	for rows.Next() {
+		var r Receipt
+		if err := rows.Scan(&r.Path, &r.ExemplarID, &r.Position, &r.TS); err != nil {
+			return nil, err
+		}
+		out[r.ExemplarID] = r
+	}
+	return out, rows.Err()
 }
 
 func restore(ctx context.Context, tx *txn, from Restored) error {
@@ -63,7 +86,7 @@ func restore(ctx context.Context, tx *txn, from Restored) error {
 	return r.insert(tx)
 }
 
-// Receipt is what a receipt on disk tells.
+// Receipt is what a receipt tells, or the row that it is of.
 type Receipt struct {
 	Path, ExemplarID, Position, TS string
 }

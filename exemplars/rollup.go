@@ -18,7 +18,8 @@ type Window struct {
 
 func (w Window) where() (text string, args []any) {
 	var parts []string
-	for _, p := range []struct{ cond, value string }{{"scope GLOB ?", glob(w.Scope)}, {"day >= ?", w.Since}, {"day <= ?", w.Until}} {
+	scope, pattern := scopeIs(w.Scope)
+	for _, p := range []struct{ cond, value string }{{scope, pattern}, {"day >= ?", w.Since}, {"day <= ?", w.Until}} {
 		if p.value != "" {
 			parts, args = append(parts, p.cond), append(args, p.value)
 		}
@@ -142,7 +143,8 @@ type MTBC struct {
 func (s *Store) MTBC(ctx context.Context, w Window) (out []MTBC, err error) {
 	text, args := "SELECT scope, count(*), min(n), max(n) FROM exemplars WHERE clean = 1", []any(nil)
 	if w.Scope != "" {
-		text, args = text+" AND scope GLOB ?", append(args, glob(w.Scope))
+		cond, pattern := scopeIs(w.Scope)
+		text, args = text+" AND "+cond, append(args, pattern)
 	}
 	for _, b := range w.bounds() {
 		text, args = text+" AND "+b.cond, append(args, b.n)

@@ -39,7 +39,8 @@ func (e *Exemplar) Member(key string) []byte { return contracts.Lookup(e.Packet,
 // Query selects exemplars; what is empty selects all.
 type Query struct {
 	// Words must all stand in the packet, whole or as a word's beginning. They
-	// are words, not query syntax: gitops_run finds gitops_run__gen88-v4.
+	// are words, not query syntax: gitops_run finds gitops_run__gen88-v4. What
+	// is beyond 64 words is not looked for.
 	Words string
 	Window
 	Outcome string
@@ -80,6 +81,10 @@ func (s *Store) Search(ctx context.Context, q Query) ([]Exemplar, error) {
 	return out, nil
 }
 
+// maxWords is how many words are looked for: SQLite takes no more than so many
+// at a time, and nobody needs them.
+const maxWords = 64
+
 // minPrefix is the shortest beginning of a word that finds it: shorter ones
 // would read half of the index.
 const minPrefix = 3
@@ -100,6 +105,9 @@ func matches(words string) []string {
 			continue // punctuation alone is no word
 		}
 		quoted := `"` + strings.ReplaceAll(w, `"`, `""`) + `"`
+		if len(exact) == maxWords {
+			break
+		}
 		exact = append(exact, quoted)
 		if n >= minPrefix {
 			quoted += "*"
@@ -127,7 +135,8 @@ func (s *Store) rows(ctx context.Context, match string, q Query, fn func(Exempla
 		where, args = append(where, "words MATCH ?"), append(args, match)
 	}
 	if q.Scope != "" {
-		where, args = append(where, "e.scope GLOB ?"), append(args, glob(q.Scope))
+		cond, arg := scopeIs(q.Scope)
+		where, args = append(where, "e."+cond), append(args, arg)
 	}
 	for _, b := range q.bounds() {
 		where, args = append(where, "e."+b.cond), append(args, b.n)
@@ -176,5 +185,14 @@ func (s *Store) each(ctx context.Context, text string, args []any, fn func(*sql.
 	return rows.Err()
 }
 
-// glob is a pattern of ours for SQLite: * and ?, and nothing else.
-func glob(pattern string) string { return strings.ReplaceAll(pattern, "[", "[[]") }
+// maxGlob is how long a pattern SQLite compares; a longer one is a name.
+const maxGlob = 10_000
+
+// scopeIs is the condition that a scope is pattern: * and ? match, and nothing
+// else is special.
+func scopeIs(pattern string) (cond, arg string) {
+	if !strings.ContainsAny(pattern, "*?") || len(pattern) > maxGlob {
+		return "scope = ?", pattern
+	}
+	return "scope GLOB ?", strings.ReplaceAll(pattern, "[", "[[]")
+}

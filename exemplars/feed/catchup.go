@@ -48,7 +48,8 @@ func (f *Feed) catchUp(ctx context.Context, store *exemplars.Store, root *os.Roo
 			return err
 		}
 	}
-	return store.Restore(ctx, anew, func(put func(exemplars.Restored) error) (string, error) {
+	return store.Restore(ctx, anew, func(old map[string]exemplars.Receipt, put func(exemplars.Restored) error) (string, error) {
+		addKnown(taken, old)
 		if len(taken) > 0 || whole {
 			res, err := packets(ctx, e, root, taken, whole, put)
 			if err != nil {
@@ -101,6 +102,15 @@ func missing(ctx context.Context, store *exemplars.Store, taken map[string]known
 	return nil
 }
 
+// addKnown adds what receipts tell of packets that nothing told of yet.
+func addKnown(taken map[string]known, receipts map[string]exemplars.Receipt) {
+	for id, r := range receipts {
+		if _, told := taken[id]; !told {
+			taken[id] = known{r.Position, r.Path, r.TS}
+		}
+	}
+}
+
 // packets puts back every packet that was taken in. With whole it also looks
 // for those of which only a receipt tells, because no daemon has met them.
 func packets(ctx context.Context, e *query.Engine, root *os.Root, taken map[string]known, whole bool, put func(exemplars.Restored) error) (res query.Result, err error) {
@@ -113,11 +123,7 @@ func packets(ctx context.Context, e *query.Engine, root *os.Root, taken map[stri
 		if err != nil {
 			return res, fmt.Errorf("reading the receipts of exemplars: %w", err)
 		}
-		for id, r := range receipts {
-			if _, answered := taken[id]; !answered {
-				taken[id] = known{r.Position, r.Path, r.TS}
-			}
-		}
+		addKnown(taken, receipts)
 	}
 	return e.Run(ctx, query.Request{Topics: topics}, func(h *query.Hit) error {
 		ev := h.Event()
