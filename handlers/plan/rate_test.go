@@ -1,0 +1,53 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// pass lets time pass, and notes at which millisecond how many events came.
+func (b *bench) pass(ms int, counts map[int64]int) {
+	seen := len(b.Steps)
+	for range ms {
+		b.Advance(1)
+		for _, s := range b.Steps[seen:] {
+			for _, d := range s.Derived {
+				if d.Lane == "hxo" {
+					counts[b.Elapsed] += int(d.Lines)
+				}
+			}
+		}
+		seen = len(b.Steps)
+	}
+}
+
+// TestRate: while events wait no second holds more than the rate allows, the
+// mean stays near it, and a small plan begins although a huge one waits.
+func TestRate(t *testing.T) {
+	for _, rate := range []int{1000, 60} {
+		b := newBench(t, fmt.Sprintf("hxo.max_rate: %d", rate))
+		b.submit(planID, stageOf{id: "big", items: 20 * rate})
+		counts := map[int64]int{}
+		b.pass(3000, counts)
+		small := strings.Replace(planID, "0f", "2f", 1)
+		b.submit(small, stageOf{id: "small", items: 3})
+		b.pass(1900, counts)
+		if got := strings.Join(b.hxo("hxo.shard.claimed"), "\n"); !strings.Contains(got, small) {
+			t.Errorf("rate %d: the small plan has not begun", rate)
+		}
+		b.pass(3100, counts)
+		total, second := 0, 0
+		for ms := int64(1); ms <= b.Elapsed; ms++ {
+			total += counts[ms]
+			second += counts[ms] - counts[ms-1000]
+			if float64(second) > 1.05*float64(rate) {
+				t.Fatalf("rate %d: %d events in the second that ends at %d ms", rate, second, ms)
+			}
+		}
+		if mean := float64(total) * 1000 / float64(b.Elapsed); mean < 0.95*float64(rate) {
+			t.Errorf("rate %d: the mean is %.0f", rate, mean)
+		}
+		b.inOrder()
+	}
+}
