@@ -21,7 +21,20 @@ type Status struct {
 	Watch       lanes.Description `json:"watch"`
 	Lanes       []LaneStatus      `json:"lanes"`
 	Outstanding map[string]int    `json:"outstanding,omitempty"` // effects: how often tried
+	Waiting     []Waiting         `json:"waiting,omitempty"`     // events that wait for their turn to be published
 }
+
+// Waiting is events that are decided and wait for their turn (hxo.max_rate).
+type Waiting struct {
+	PlanID  string `json:"plan_id,omitempty"`
+	StageID string `json:"stage_id,omitempty"` // of shards to be created
+	From    int    `json:"from,omitempty"`     // the first of them, counted from 0
+	To      int    `json:"to,omitempty"`       // the last
+	Events  int    `json:"events"`
+}
+
+// Waits is what a Fold may be too: it tells what waits.
+type Waits interface{ Waiting() []Waiting }
 
 // LaneStatus is one segment that is being taken in.
 type LaneStatus struct {
@@ -42,6 +55,9 @@ func (k *Kernel) Status() Status {
 		Config: k.config.SHA256, Watch: k.set.Describe(), Outstanding: k.Outstanding()}
 	if k.paused != nil {
 		s.Paused = k.paused.Error()
+	}
+	if w, ok := k.fold.(Waits); ok {
+		s.Waiting = w.Waiting()
 	}
 	now := k.opt.Clock.Now()
 	for _, r := range k.tails.records() {

@@ -33,22 +33,24 @@ func (statusCmd) Help() string {
 
 // boardStatus is one look at a board.
 type boardStatus struct {
-	Board    string             `json:"board"`
-	BoardID  string             `json:"board_id"`
-	Up       bool               `json:"up"`
-	Holder   string             `json:"holder,omitempty"`
-	Seq      uint64             `json:"seq"` // of the next entry
-	Durable  *uint64            `json:"durable,omitempty"`
-	Last     string             `json:"last,omitempty"` // time of the newest entry
-	Paused   string             `json:"paused,omitempty"`
-	Pending  int64              `json:"pending_bytes"`
-	Lanes    []laneLook         `json:"lanes"`
-	Segments map[string]int     `json:"segments"` // stored ones by stage
-	Archives archiveLook        `json:"archives"`
-	Disk     diskLook           `json:"disk"`
-	Watch    any                `json:"watch,omitempty"`
-	Effects  map[string]int     `json:"outstanding,omitempty"`
-	Settings map[string]setting `json:"settings"`
+	Board    string         `json:"board"`
+	BoardID  string         `json:"board_id"`
+	Up       bool           `json:"up"`
+	Holder   string         `json:"holder,omitempty"`
+	Seq      uint64         `json:"seq"` // of the next entry
+	Durable  *uint64        `json:"durable,omitempty"`
+	Last     string         `json:"last,omitempty"` // time of the newest entry
+	Paused   string         `json:"paused,omitempty"`
+	Pending  int64          `json:"pending_bytes"`
+	Lanes    []laneLook     `json:"lanes"`
+	Segments map[string]int `json:"segments"` // stored ones by stage
+	Archives archiveLook    `json:"archives"`
+	Disk     diskLook       `json:"disk"`
+	Watch    any            `json:"watch,omitempty"`
+	Effects  map[string]int `json:"outstanding,omitempty"`
+	// Waiting are events that wait for their turn to be published.
+	Waiting  []blackboard.Waiting `json:"waiting,omitempty"`
+	Settings map[string]setting   `json:"settings"`
 
 	names []string // of settings, in the table's order
 }
@@ -143,6 +145,7 @@ func (a *app) look(l layout.Layout) (*boardStatus, error) {
 		s.Holder = strings.TrimPrefix(daemon.Holder(l), ": ")
 		if st, err := a.daemonStatus(l); err == nil {
 			s.Seq, s.Durable, s.Paused, s.Watch, s.Effects = st.Seq, &st.Durable, st.Paused, st.Watch, st.Outstanding
+			s.Waiting = st.Waiting
 			for _, t := range st.Lanes {
 				s.Segments[t.Stage]++
 			}
@@ -295,6 +298,16 @@ func (s *boardStatus) text(a *app) error {
 		if n := s.Segments[stage]; n > 0 {
 			w.field(stage, fmt.Sprintf("%d segments", n))
 		}
+	}
+	for i, q := range s.Waiting {
+		if i == laneRows {
+			break
+		}
+		what := fmt.Sprintf("%d events of plan %s", q.Events, q.PlanID)
+		if q.StageID != "" {
+			what = fmt.Sprintf("shards %d to %d of stage %s to be created, of plan %s", q.From, q.To, q.StageID, q.PlanID)
+		}
+		w.field("waiting", what)
 	}
 	w.field("disk", humanSize(s.Disk.Free)+" free of "+humanSize(s.Disk.All))
 	for _, name := range s.names {

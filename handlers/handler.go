@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"stigmergy/blackboard"
 	"stigmergy/blackboard/journal"
 	"stigmergy/contracts"
 )
@@ -39,6 +40,11 @@ type RejectHandler interface {
 // StormHandler is told when what follows from one line was cut.
 type StormHandler interface {
 	Storm(tx *Tx, s *Storm)
+}
+
+// WaitingHandler tells what it has decided and not derived yet. It only looks.
+type WaitingHandler interface {
+	Waiting(tx *Tx) []blackboard.Waiting
 }
 
 // EffectHandler declares the effects that it starts.

@@ -145,3 +145,13 @@ func (m *Machine) Reset() {
 
 // Load puts one key of a dump back, before the first entry.
 func (m *Machine) Load(key string, value []byte) { m.state.load(key, value) }
+
+// Waiting is what handlers have decided and not derived yet.
+func (m *Machine) Waiting() (list []blackboard.Waiting) {
+	for _, u := range m.reg.units {
+		if w, ok := u.Handler.(WaitingHandler); ok && m.config != nil {
+			list = append(list, w.Waiting(&Tx{m: m, unit: u, from: &origin{}})...)
+		}
+	}
+	return list
+}

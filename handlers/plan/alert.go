@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"stigmergy/blackboard"
 	"stigmergy/contracts"
 	spec "stigmergy/contracts/plan"
 	"stigmergy/handlers"
@@ -111,6 +112,36 @@ func (c *call) backlog(only *planRec) (n int) {
 	})
 	return n
 }
+
+// Waiting tells what waits for its turn: shards to be created as the ranges that
+// they are, other events by number.
+func (*Handler) Waiting(tx *handlers.Tx) (list []blackboard.Waiting) {
+	c := begin(tx)
+	tx.Range("w/", func(key, _ string) bool {
+		p := c.plan(numbers(key, 1)[0])
+		if p == nil {
+			return true
+		}
+		ranges, rest := []blackboard.Waiting(nil), c.backlog(p)
+		if p.N > 0 && p.State != planAborted {
+			for i, st := range c.manifest(p).Stages {
+				if s := c.stage(p.N, i); s.Made < s.Total {
+					ranges = append(ranges, blackboard.Waiting{PlanID: p.ID, StageID: st.StageID, From: s.Made, To: s.Total - 1, Events: s.Total - s.Made})
+					rest -= s.Total - s.Made
+				}
+			}
+		}
+		if rest > 0 {
+			list = append(list, blackboard.Waiting{PlanID: p.ID, Events: rest})
+		}
+		list = append(list, ranges...)
+		return len(list) < maxWaiting
+	})
+	return list
+}
+
+// maxWaiting bounds what status shows.
+const maxWaiting = 1000
 
 // weight is how many events an item stands for.
 func weight(text string) int {

@@ -51,3 +51,18 @@ func TestRate(t *testing.T) {
 		b.inOrder()
 	}
 }
+
+// TestWaiting: what waits is told as ranges.
+func TestWaiting(t *testing.T) {
+	b := newBench(t, "hxo.max_rate: 100")
+	b.submit(planID, stageOf{id: "one", items: 1000}, stageOf{id: "two", items: 50})
+	b.Advance(1000)
+	got := b.M.Waiting()
+	if len(got) != 2 || got[0].StageID != "one" || got[0].To != 999 || got[0].Events != 1000-got[0].From || got[0].From < 80 || got[1].Events != 50 {
+		t.Fatalf("%+v", got)
+	}
+	b.Advance(30_000)
+	if got := b.M.Waiting(); len(got) != 0 {
+		t.Fatalf("%+v", got)
+	}
+}
