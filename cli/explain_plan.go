@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/query"
+	"stigmergy/contracts"
+	"stigmergy/contracts/certify"
 	"stigmergy/plans/truth"
 	"stigmergy/plans/view"
 )
@@ -96,4 +99,30 @@ func evicted(l layout.Layout, expected, found string) string {
 		return ""
 	}
 	return path
+}
+
+// untrue tells which certifications had the shard run again, because its output
+// did not hold.
+func (x *explainer) untrue(out *shardStory) error {
+	where, err := query.ParseFilters([]string{"plan_id=" + out.PlanID, "bad.cas_id=" + out.CASID, "comparisons"})
+	if err != nil {
+		return err
+	}
+	topics, err := contracts.ParsePatterns([]string{"truth.verdict"})
+	if err != nil {
+		return err
+	}
+	_, err = x.e.Run(x.a.ctx, query.Request{Topics: topics, Where: where, Lane: certify.LaneTruth, JournaledOnly: true}, func(h *query.Hit) error {
+		var v certify.Verdict
+		if err := json.Unmarshal(h.Event().Data(), &v); err != nil {
+			return err
+		}
+		for _, b := range v.Bad {
+			if b.CASID == out.CASID && b.StageID == out.StageID {
+				out.Why = append(out.Why, fmt.Sprintf("Truth did not certify the plan (attempt %d) and had it run again: %s", v.Attempt, b))
+			}
+		}
+		return nil
+	})
+	return err
 }

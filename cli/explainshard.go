@@ -117,6 +117,11 @@ func (x *explainer) story(at int, p *view.Plan, st *view.Stage, s *view.Shard) (
 	if s.Parent != "" {
 		out.Why = append(out.Why, "it is a part of shard "+s.Parent+", which was split")
 	}
+	if s.Attempt > 1 {
+		if err := x.untrue(out); err != nil {
+			return nil, err
+		}
+	}
 	if s.State == view.Pending {
 		out.Waits = waits(p, st, s)
 	}

@@ -32,15 +32,16 @@ const planID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 // board is one with a daemon whose executor makes outputs without processes.
 type board struct {
-	t      *testing.T
-	layout layout.Layout
-	cas    durable.CAS
-	key    *seal.Signer
-	engine *query.Engine
-	before func(e blackboard.Effect) // called before Truth is
-	stop   context.CancelFunc
-	ended  chan error
-	stderr bytes.Buffer
+	t        *testing.T
+	layout   layout.Layout
+	cas      durable.CAS
+	key      *seal.Signer
+	engine   *query.Engine
+	before   func(e blackboard.Effect) // called before Truth is
+	stop     context.CancelFunc
+	ended    chan error
+	stderr   bytes.Buffer
+	patience time.Duration // of wait; 0: two minutes
 }
 
 func newBoard(t *testing.T, yaml string, before func(b *board, e blackboard.Effect)) *board {
@@ -49,7 +50,7 @@ func newBoard(t *testing.T, yaml string, before func(b *board, e blackboard.Effe
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(l.Settings(), []byte("hxo: {max_rate: 100000, batch_size: 500}\n"+yaml), 0o644); err != nil {
+	if err := os.WriteFile(l.Settings(), []byte("hxo: {max_rate: 0, batch_size: 500}\n"+yaml), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b := &board{t: t, layout: l, ended: make(chan error, 1)}
@@ -151,7 +152,7 @@ func (b *board) wait(topic string, n int) (data []byte) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(b.t.Context(), max(b.patience, 2*time.Minute))
 	defer cancel()
 	enough := errors.New("enough")
 	_, err = b.engine.Follow(ctx, query.Request{Topics: p}, func(h *query.Hit) error {
