@@ -81,7 +81,7 @@ func (s *syncer) upTo() uint64 {
 }
 
 // Waiting says whether effects are outstanding that can go on without anybody
-// else: what waits for a writer to close its file does not count.
+// else, or timers that are nearly due: what waits for a writer to close its file does not count.
 func (k *Kernel) Waiting() bool {
 	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy {
 		return true
@@ -91,8 +91,13 @@ func (k *Kernel) Waiting() bool {
 			return true
 		}
 	}
-	return false
+	due, ok := k.fold.Due()
+	return ok && due <= k.stamps.now()+soon
 }
+
+// soon is how many milliseconds ahead a timer may be that is still waited for:
+// events that are held back for a moment, and the first tries of what failed.
+const soon = 2000
 
 // patience is how often a job is tried before nobody waits for it.
 const patience = 3

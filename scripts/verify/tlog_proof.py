@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks a proof that `stigmergy prove` made, and shares no code with it.
 
-    tlog_proof.py PROOF VKEY     exit 0: it holds, and the line is printed; 1: it does not
+    tlog_proof.py PROOF VKEY     exit 0: it holds, and the line (of a shard: its leaf) is printed; 1: it does not
 
 Formats: c2sp.org/tlog-proof, tlog-checkpoint, signed-note; RFC 6962; docs/proofs.md.
 Ed25519 is done by openssl, hashing by hashlib; nothing else is needed.
@@ -47,11 +47,18 @@ def check(proof, vkey):
     lines = head.split("\n")
     assert lines[0] == "c2sp.org/tlog-proof@v1" and lines[1].startswith("extra ") and lines[2].startswith("index "), "no proof of a line"
     origin, size, root = text.split("\n")
-    assert origin == name and re.fullmatch("0|[1-9][0-9]*", size), "another log"
+    assert re.fullmatch("0|[1-9][0-9]*", size), "no size"
     good = [s for n, s in (l[2:].rsplit(" ", 1) for l in sigs.splitlines()) if n == name and b64(s)[:4].hex() == kid]
     assert good and all(signed((text + "\n").encode(), b64(s)[4:], key[1:]) for s in good), "not signed"
     x = json.loads(b64(lines[1][6:]))
     index, path = int(lines[2][6:]), [b64(l) for l in lines[3:]]
+    if x.get("kind") == "stigmergy.shard.v1":  # a plan's tree: its leaf is the text itself
+        f = x["leaf"].split("\n")
+        assert f[0] == x["kind"] and len(f) == 7 and f[6] == "" and f[3] == f[4][:16], "no leaf of a plan"
+        assert origin == name + "/plan/" + f[1], "another plan"
+        assert included(index, int(size), leaf(x["leaf"].encode()), path, b64(root)), "the shard is not under the certificate"
+        return x["leaf"][:-1].encode()
+    assert origin == name, "another log"
     assert included(index, int(size), leaf(x["entry"].encode()), path, b64(root)), "the entry is not under the checkpoint"
     e, line = json.loads(x["entry"]), x["line"].encode() if "line" in x else b64(x["line_base64"])
     lane, at = x["position"].rsplit("@", 1)
