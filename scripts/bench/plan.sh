@@ -24,7 +24,7 @@ goroot=$(go env GOROOT)
 cd "$tmp"
 mkdir src
 n=0
-find "$goroot/src" -name '*.go' -type f | sort >all
+find "$goroot/src" -name '*.go' -type f -not -path '*/.*' | sort >all
 while read -r f && [ "$n" -lt "$files" ]; do
 	rel=${f#"$goroot"/src/}
 	mkdir -p "src/$(dirname "$rel")"
@@ -63,7 +63,7 @@ loop() {
 t=$(date +%s%N); loop >want; plain=$(seconds "$t")
 t=$(date +%s%N); id=$(submit); first=$(seconds "$t")
 outputs >got
-cmp want got || { echo "the outputs are not those of the loop"; exit 1; }
+cmp want got || { echo "the outputs are not those of the loop"; diff want got | head; "$bin" -C board plan status -o text | head -4; exit 1; }
 shards=$(ran "$id")
 t=$(date +%s%N); id=$(submit); again=$(seconds "$t")
 outputs | cmp want - || { echo "the outputs of the second run are not those of the loop"; exit 1; }
