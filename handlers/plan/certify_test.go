@@ -13,6 +13,7 @@ import (
 	"stigmergy/contracts/certify"
 	"stigmergy/contracts/merkle"
 	spec "stigmergy/contracts/plan"
+	"stigmergy/contracts/seal"
 )
 
 // hxo are the data of the events of a topic on lane hxo.
@@ -85,10 +86,16 @@ func (b *bench) says(lane, key string, v certify.Verdict) {
 	b.Append(lane, line("truth.verdict", key, string(text)))
 }
 
+// noteOf is a note over what is asked about; nobody signed it.
+func noteOf(ask certify.Ask) string {
+	root, _ := merkle.ParseHash(ask.Root)
+	return seal.Checkpoint{Origin: "o", Size: uint64(ask.Shards), Root: root}.Text() + "\n"
+}
+
 func answer(ask certify.Ask, ok bool) certify.Verdict {
 	v := certify.Verdict{PlanID: ask.PlanID, MerkleRoot: ask.Root, Attempt: ask.Attempt, Certified: ok}
 	if ok {
-		v.Note = "a note\n"
+		v.Note = noteOf(ask)
 	} else {
 		v.Reason = "proof verification failed"
 	}
@@ -189,8 +196,8 @@ func TestCertificateAtEverySize(t *testing.T) {
 				t.Fatalf("finalized %d times", len(final))
 			}
 			stamp := contracts.GetString([]byte(final[0]), "timestamp")
-			want := fmt.Sprintf(`{"plan_id":%q,"certificate":{"certified":true,"certificate_id":"cert_0f8fad5b_%s","merkle_root":%q,"tree_size":%d,"checkpoint":"a note\n","timestamp":%q},"attempt":1,"timestamp":%q}`,
-				planID, tree.Root().String()[:12], tree.Root(), len(leaves), stamp, stamp)
+			want := fmt.Sprintf(`{"plan_id":%q,"certificate":{"certified":true,"certificate_id":"cert_0f8fad5b_%s","merkle_root":%q,"tree_size":%d,"checkpoint":%q,"timestamp":%q},"attempt":1,"timestamp":%q}`,
+				planID, tree.Root().String()[:12], tree.Root(), len(leaves), noteOf(ask), stamp, stamp)
 			if final[0] != want || stamp == "" {
 				t.Fatalf("finalized is %s\nexpected %s", final[0], want)
 			}
@@ -283,9 +290,9 @@ func TestForgedVerdicts(t *testing.T) {
 		t.Fatal(got)
 	}
 	wrong := answer(ask, true)
-	wrong.MerkleRoot = strings.Repeat("0", 64)
-	b.says(certify.LaneTruth, key, wrong) // ends the effect, and certifies nothing
-	b.want(map[string]int{"hxo.aggregate.finalized": 0})
+	wrong.Note = noteOf(certify.Ask{Root: strings.Repeat("0", 64), Shards: 3})
+	b.says(certify.LaneTruth, key, wrong) // another tree's note certifies nothing
+	b.want(map[string]int{"hxo.aggregate.finalized": 0, "hxo.aggregate.failed": 1})
 }
 
 func TestOutsideTruth(t *testing.T) {

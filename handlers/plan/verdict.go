@@ -186,6 +186,9 @@ func (c *call) ownVerdict(ev *contracts.Event) {
 	}
 	switch {
 	case kind == "truth" && r.Phase == certAsked, kind == "sign" && r.Phase == certSealing:
+		if v.Certified && !r.isOf(v.Note) {
+			v.Certified, v.Reason = false, "the note that came with the verdict is not over the claimed root"
+		}
 		if v.Certified {
 			c.finalize(p, r, v.Note)
 			return
@@ -194,6 +197,13 @@ func (c *call) ownVerdict(ev *contracts.Event) {
 	case kind == "bisect" && r.Phase == certBisecting:
 		c.bisected(p, r, &v)
 	}
+}
+
+// isOf tells whether a note is over what was claimed. Who signed it, and under
+// which origin, is for those to check who have the key.
+func (r *certRec) isOf(note string) bool {
+	cp, err := seal.PeekCheckpoint([]byte(note))
+	return err == nil && cp.Root.String() == r.Root && cp.Size == uint64(r.Size)
 }
 
 // truthSilent ends an attempt whose outside Truth says nothing.
