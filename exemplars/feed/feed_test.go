@@ -249,6 +249,33 @@ func TestWorker(t *testing.T) {
 	}
 }
 
+// TestRebuildBesideDaemon: a row whose receipt and event are still to come
+// outlives a rebuild; one whose packet the board does not have does not.
+func TestRebuildBesideDaemon(t *testing.T) {
+	l := newBoard(t)
+	f := newFeed(l)
+	for n, pos := range map[int]string{1: "a@1:0", 2: "gone@1:0"} {
+		if n == 1 {
+			post(t, l, "a", "", packet(t, n, nil))
+		}
+		if _, err := f.Ingest(context.Background(), exemplars.Event{Position: pos, Source: "a", ID: pos, Packet: packet(t, n, nil)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(l.Dir), exemplars.ReceiptDir)); err != nil {
+		t.Fatal(err)
+	}
+	before := byName(rows(t, l))
+	if n, err := f.Rebuild(context.Background()); err != nil || n != 1 {
+		t.Fatalf("%d rows, %v", n, err)
+	}
+	for id, e := range byName(rows(t, l)) {
+		if e.RunID != "run-1" || !reflect.DeepEqual(e, before[id]) {
+			t.Errorf("%s, was %s", show(e), show(before[id]))
+		}
+	}
+}
+
 // TestNoRoot: a root that is not there is told with its name, and nothing is
 // made.
 func TestNoRoot(t *testing.T) {
