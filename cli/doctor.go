@@ -68,7 +68,7 @@ func (c doctorCmd) Run(a *app) error {
 		return a.newEpoch(l)
 	}
 	d := &doctor{a: a, l: l}
-	for _, look := range []func(){d.settings, d.contracts, d.permissions, d.daemon, d.journal, d.signing, d.lanes, d.archives, d.objects, d.disk, d.watches} {
+	for _, look := range []func(){d.settings, d.contracts, d.permissions, d.daemon, d.journal, d.signing, d.lanes, d.archives, d.objects, d.disk, d.watches, d.gitops} {
 		look()
 		if a.ctx.Err() != nil {
 			return a.stopped(a.ctx.Err())

@@ -121,9 +121,12 @@ func (u *Runner) once(ctx context.Context, b Batch, res *BatchResult, first bool
 	if n := u.opt.MaxFiles; n > 0 && len(s.changes) > n {
 		return fmt.Errorf("%d files, more than --max-files %d", len(s.changes), n)
 	}
-	if res.Gates, err = u.gates(ctx, b, s); err != nil {
+	wait := u.repo.count(s)
+	res.Gates, err = u.gates(ctx, b, s)
+	if err = errors.Join(err, wait()); err != nil {
 		return err
 	}
+	res.take(s.changes)
 	for _, g := range res.Gates {
 		if !g.ok() {
 			return fmt.Errorf("gate %s: %s: %s", g.GateID, g.Outcome, or(g.Detail, "it did not pass"))

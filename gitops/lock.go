@@ -94,7 +94,8 @@ func (r *repo) mark(runID, bundle string) (*marker, error) {
 		return nil, fmt.Errorf("noting the run: %w", err)
 	}
 	m.file = f
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// Nobody keeps it: whoever looks for dead runs lets go of it at once.
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(fmt.Errorf("noting the run: %w", err), m.end())
 	}
 	if err := m.save(); err != nil {
@@ -115,7 +116,7 @@ func (m *marker) save() error {
 	if err == nil {
 		err = m.file.Truncate(int64(len(text)))
 	}
-	if err == nil {
+	if err == nil && m.Pending != nil {
 		err = m.file.Sync()
 	}
 	if err != nil {

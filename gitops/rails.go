@@ -75,16 +75,14 @@ func (u *Runner) stagedRail() (*Refusal, error) {
 	if _, err := u.repo.copyIndex(index); err != nil {
 		return nil, err
 	}
-	out, err := u.repo.run(call{args: []string{"ls-files", "-u", "-z"}, index: index, quiet: true})
-	if err != nil {
-		return nil, err
-	}
-	if len(out) > 0 {
-		return &Refusal{Rail: RailUnmerged, Reason: "the index holds unmerged paths", Try: "resolve them: git status"}, nil
-	}
 	staged, err := u.repo.staged(index)
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range staged {
+		if c.Status == "U" {
+			return &Refusal{Rail: RailUnmerged, Reason: "the index holds unmerged paths, as " + printable(clip(c.Path)), Try: "resolve them: git status"}, nil
+		}
 	}
 	u.receipt.StagedBefore = len(staged)
 	if len(staged) == 0 || u.opt.AllowStaged {

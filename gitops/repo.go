@@ -71,6 +71,13 @@ func (r *repo) constants(format string) {
 // look reads where HEAD is now.
 func (r *repo) look() error {
 	r.branch, r.head, r.unborn = "", "", false
+	if out, err := r.line("rev-parse", "-q", "HEAD^{commit}", "--symbolic-full-name", "HEAD"); err == nil {
+		head, name, _ := strings.Cut(out, "\n")
+		if hexName(head) && (name == "HEAD" || strings.HasPrefix(name, "refs/heads/")) {
+			r.head, r.branch = head, strings.TrimPrefix(strings.TrimPrefix(name, "HEAD"), "refs/heads/")
+			return nil
+		}
+	}
 	name, err := r.line("symbolic-ref", "-q", "HEAD")
 	var ge *GitError
 	switch {

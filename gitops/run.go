@@ -277,7 +277,7 @@ func (u *Runner) begin(ctx context.Context) error {
 	u.log.note("argv: %s", shellWords(u.opt.Argv))
 	u.log.note("every git ran at the top of the working tree as: git %s …", shellWords(u.repo.guards()))
 	for name, text := range map[string]string{RunIDFile: r.RunID + "\n", ProofDirFile: r.ProofDir + "\n", ConfigFile: string(u.config.Text)} {
-		if err := writeFile(filepath.Join(u.bundle, name), []byte(text)); err != nil {
+		if err := placeFile(filepath.Join(u.bundle, name), []byte(text)); err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
 		}
 	}
@@ -328,7 +328,7 @@ func (u *Runner) save() error {
 	}
 	text, err := u.receipt.encode()
 	if err == nil {
-		err = writeFile(filepath.Join(u.bundle, ReceiptFile), text)
+		err = placeFile(filepath.Join(u.bundle, ReceiptFile), text)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the receipt: %w", err)

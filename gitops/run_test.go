@@ -329,3 +329,82 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("switched off: %s", outcomes(rec))
 	}
 }
+
+// TestIndexLocked: where index.lock is never free the commit stands, receipt
+// and doctor say what lags behind and how it is brought along, and the next
+// run does it.
+func TestIndexLocked(t *testing.T) {
+	t.Parallel()
+	r := newTree(t)
+	r.write("a/x", "1")
+	r.write("b/x", "1")
+	r.commitAll()
+	r.write("a/x", "2")
+	r.write("b/x", "2")
+	r.config(`{"scope":"t","batches":[{"batch_id":"a","paths":["a"]}]}`)
+	r.write(".git/index.lock", "")
+	rec := r.run(nil)
+	if outcomes(rec) != "a:committed" || !rec.Index.Held || rec.Index.Command != "git restore --staged -- a/x" {
+		t.Fatalf("%s %+v", outcomes(rec), rec.Index)
+	}
+	p, err := gitops.Feel(r.dir, r.env)
+	must(t, err)
+	if len(p.Behind) != 1 || !p.Locked || strings.Join(p.Paths, " ") != "a/x" {
+		t.Errorf("doctor sees %+v", p)
+	}
+	must(t, os.Remove(filepath.Join(r.dir, ".git/index.lock")))
+	rec = r.run(nil)
+	if rec.Refusal != nil || outcomes(rec) != "a:skipped" {
+		t.Errorf("the next run: %v %s", rec.Refusal, outcomes(rec))
+	}
+	if out := r.git("status", "--porcelain", "--untracked-files=no"); out != " M b/x\n" {
+		t.Errorf("status %q", out)
+	}
+	if p, err = gitops.Feel(r.dir, r.env); err != nil || len(p.Behind)+len(p.Dead) != 0 {
+		t.Errorf("doctor still sees %+v %v", p, err)
+	}
+}
+
+// TestLimits: --max-files and --fail-on-dirty, and what no batch takes.
+func TestLimits(t *testing.T) {
+	r := newTree(t)
+	for _, f := range []string{"a/1", "a/2", "b/1", "z"} {
+		r.write(f, "1")
+	}
+	r.commitAll()
+	for _, f := range []string{"a/1", "a/2", "b/1", "z"} {
+		r.write(f, "2")
+	}
+	r.write("outside/new", "not looked at")
+	r.config(`{"scope":"t","batches":[{"batch_id":"a","paths":["a"]},{"batch_id":"b","paths":["b"]}]}`)
+	rec := r.run(func(o *gitops.Options) { o.MaxFiles, o.FailOnDirty = 1, true })
+	if outcomes(rec) != "a:error b:committed" || rec.Outcome != gitops.Partial || rec.DirtyBefore != 4 || *rec.DirtyAfter != 3 {
+		t.Errorf("%s %s %d %d", outcomes(rec), rec.Outcome, rec.DirtyBefore, *rec.DirtyAfter)
+	}
+	if len(rec.Unmatched) != 1 || rec.Unmatched[0].Path != "z" {
+		t.Errorf("unmatched %v", rec.Unmatched)
+	}
+	rec = r.run(func(o *gitops.Options) { o.FailOnDirty, o.Only = true, []string{"a"} })
+	if outcomes(rec) != "a:committed" || rec.ExitCode != 1 || rec.Outcome != gitops.Partial {
+		t.Errorf("%s %s %d", outcomes(rec), rec.Outcome, rec.ExitCode)
+	}
+}
+
+// TestUnmerged: paths in conflict are refused although no merge is under way.
+func TestUnmerged(t *testing.T) {
+	r := newTree(t)
+	r.write("a", "1")
+	r.commitAll()
+	r.git("checkout", "-q", "-b", "other")
+	r.write("a", "2")
+	r.git("commit", "-qam", "2")
+	r.git("checkout", "-q", "main")
+	r.write("a", "3")
+	r.git("commit", "-qam", "3")
+	_, _ = r.tryGit("merge", "other")
+	must(t, os.Remove(filepath.Join(r.dir, ".git/MERGE_HEAD")))
+	r.config(one("a", "tracked", "a"))
+	if rec := r.run(nil); rec.Refusal == nil || rec.Refusal.Rail != gitops.RailUnmerged {
+		t.Errorf("refusal %v", rec.Refusal)
+	}
+}

@@ -78,7 +78,7 @@ func (r *repo) secrets(changes []Change) ([]string, error) {
 	var found []string
 	kinds := shapes()
 	err := r.blobs(in.String(), func(i int, text io.Reader) error {
-		hits, err := scan(text, kinds)
+		hits, err := scanFile(text, kinds)
 		for _, h := range hits {
 			old := look[i].OldBlob
 			if old != "" && len(old) == len(look[i].Blob) && r.had(old, h.text) {
@@ -156,6 +156,26 @@ type hit struct {
 	text string // never shown
 }
 
+// wholeFile is how much of a file is looked at in one piece first.
+const wholeFile = 1 << 20
+
+// scanFile is scan for files that nearly all hold nothing: one that has none of
+// the literals is not cut into lines.
+func scanFile(text io.Reader, kinds []shape) ([]hit, error) {
+	head, err := io.ReadAll(io.LimitReader(text, wholeFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading a file to be committed: %w", err)
+	}
+	if len(head) < wholeFile && !slices.ContainsFunc(kinds, func(k shape) bool { return k.in(head) }) {
+		return nil, nil
+	}
+	return scan(io.MultiReader(bytes.NewReader(head), text), kinds)
+}
+
+func (k shape) in(text []byte) bool {
+	return slices.ContainsFunc(k.literals, func(l []byte) bool { return bytes.Contains(text, l) })
+}
+
 // scan reads a text line by line, in pieces of bounded length that overlap.
 func scan(text io.Reader, kinds []shape) ([]hit, error) {
 	in := bufio.NewReaderSize(text, longLine)
@@ -190,7 +210,7 @@ func scan(text io.Reader, kinds []shape) ([]hit, error) {
 func lookAt(piece []byte, line int, kinds []shape) []hit {
 	var out []hit
 	for _, k := range kinds {
-		if !slices.ContainsFunc(k.literals, func(l []byte) bool { return bytes.Contains(piece, l) }) {
+		if !k.in(piece) {
 			continue
 		}
 		for _, m := range k.re.FindAll(piece, 4) {

@@ -66,12 +66,38 @@ func (r *repo) takeSnapshot(b Batch, index string) (*snapshot, error) {
 }
 
 // staged is how an index differs from HEAD.
-func (r *repo) staged(index string) ([]Change, error) {
-	out, err := r.run(call{args: []string{"diff-index", "--cached", "--ita-invisible-in-index", "--raw", "-z", "--no-renames", "--ignore-submodules=none", r.base(), "--"}, index: index, quiet: true})
+func (r *repo) staged(index string) ([]Change, error) { return r.stagedOn(r.base(), index) }
+
+func (r *repo) stagedOn(base, index string, more ...string) ([]Change, error) {
+	args := append([]string{"diff-index", "--cached", "--ita-invisible-in-index", "--raw", "-z", "--no-renames", "--ignore-submodules=none"}, more...)
+	out, err := r.run(call{args: append(args, base, "--"), index: index, quiet: true})
 	if err != nil {
 		return nil, err
 	}
 	return parseRaw(out)
+}
+
+// count counts a snapshot's lines while its gates are asked; wait returns once
+// they stand in its changes.
+func (r *repo) count(s *snapshot) (wait func() error) {
+	base, index := treeish(r, s.head), s.index
+	var got []Change
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		got, err = r.stagedOn(base, index, "--numstat", "--no-ext-diff", "--no-textconv")
+	}()
+	return func() error {
+		<-done
+		by := byPath(got)
+		for i := range s.changes {
+			if c, ok := by[s.changes[i].Path]; ok && err == nil {
+				s.changes[i].Added, s.changes[i].Removed = c.Added, c.Removed
+			}
+		}
+		return err
+	}
 }
 
 func specs(patterns []string) []string {
@@ -169,7 +195,11 @@ func (r *repo) surface(index string) ([]Change, error) {
 	if _, err := r.copyIndex(index); err != nil {
 		return nil, err
 	}
-	_, err := r.run(call{args: []string{"update-index", "-q", "--refresh", "--ignore-submodules"}, index: index, quiet: true})
+	list, err := r.dirty(index, nil)
+	if err != nil || len(list) == 0 {
+		return list, err
+	}
+	_, err = r.run(call{args: []string{"update-index", "-q", "--refresh", "--ignore-submodules"}, index: index, quiet: true})
 	var ge *GitError
 	if err != nil && !errors.As(err, &ge) { // 1: something differs
 		return nil, err
