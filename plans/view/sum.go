@@ -70,10 +70,10 @@ func (p *Plan) State() string {
 	c := p.Counts()
 	moving := c.Claimed + c.Running
 	switch {
-	case p.Aborted:
-		return StateAborted
 	case p.Certified && c.Done == c.Total:
 		return StateDone
+	case p.Aborted:
+		return StateAborted
 	case c.Done == c.Total:
 		if p.GaveUp {
 			return StateFailed
