@@ -340,9 +340,27 @@ func (c *call) register(ev *contracts.Event) {
 	if err != nil {
 		panic(err)
 	}
+	c.introduce()
 	c.tx.Put("kind/"+k.Kind, string(text))
 	data := contracts.AppendCompact(nil, ev.Data())
 	c.say(c.board(), item{Kind: itemEvent, Topic: "blueprint.events", Data: string(handlers.Open(data).Str("accepted_from", r.Pos).Bytes())})
+}
+
+// introduce tells once of the kinds that are built in: when a board is first
+// asked for something that has a kind.
+func (c *call) introduce() {
+	if _, told := c.tx.Get("told"); told {
+		return
+	}
+	c.tx.Put("told", "")
+	for _, k := range spec.Builtin() {
+		data := new(handlers.Object).Str("kind", k.Kind).Raw("command", jsonText(k.Command))
+		if len(k.SpecSchema) > 0 {
+			data.Raw("spec_schema", k.SpecSchema)
+		}
+		data.Str("timeout", spec.DefaultTimeout.String()).Bool("idempotent", k.Idempotent == nil || *k.Idempotent)
+		c.say(c.board(), item{Kind: itemEvent, Topic: "blueprint.events", Data: string(data.Bytes())})
+	}
 }
 
 // kinds are those that are registered.

@@ -316,7 +316,7 @@ func TestKinds(t *testing.T) {
 	b := newBench(t, "")
 	b.Append("admiral", line("blueprint.events", "", `{"kind":"deploy.pack","command":["gzip","-c","{input}"],"timeout":"5s"}`), line("blueprint.events", "", `{"kind":"exec"}`))
 	b.Advance(100)
-	b.want(map[string]int{"blueprint.events": 1})
+	b.want(map[string]int{"blueprint.events": 2})
 	if n := len(b.Lane("board")); n != 1 {
 		t.Fatalf("%d rejections: %s", n, b.Lane("board"))
 	}

@@ -121,6 +121,7 @@ func (c *call) accept(a ask, data *spec.Resolved, faults []byte) {
 		c.keepStage(&stageRec{Plan: p.N, N: i, Total: m.Stages[i].Shards, Slots: max(1, m.Stages[i].Concurrency),
 			Retries: m.Stages[i].Retries, TimeoutMS: int(m.Stages[i].TimeoutMS)})
 	}
+	c.introduce()
 	c.say(p, item{Kind: itemEvent, Topic: "hxo.plan", Data: string(new(handlers.Object).
 		Str("plan_id", p.ID).Str("plan_name", p.Name).Int("stages", int64(len(m.Stages))).Str("submitted_by", p.User).
 		Str("plan_sha256", p.SHA256).Int("shards", int64(m.Shards)).Bytes())})
