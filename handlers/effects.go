@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stigmergy/blackboard"
@@ -35,11 +36,41 @@ func (tx *Tx) Outstanding(key string) bool {
 	return ok
 }
 
-// Done ends an effect without a line of its worker: it is no longer wanted.
+// Done ends an effect without a line of its worker: it is no longer wanted. A
+// line that its worker wrote before it heard of that is kept, and nobody obeys
+// it.
 func (tx *Tx) Done(key string) {
-	if tx.Outstanding(key) {
-		tx.m.endEffect(key)
+	value, ok := tx.m.state.get(effectKey + key)
+	if !ok {
+		return
 	}
+	kind, _, _ := strings.Cut(value, "\n")
+	tx.m.endEffect(key)
+	v, _ := tx.m.state.get(lateNext)
+	n, _ := strconv.ParseUint(v, 10, 64)
+	slot := fmt.Sprintf("%s%03x", lateSlot, n%maxLate)
+	if old, ok := tx.m.state.get(slot); ok {
+		tx.m.state.delete(lateKey + old)
+	}
+	tx.m.state.put(slot, key)
+	tx.m.state.put(lateKey+key, kind)
+	tx.m.state.put(lateNext, strconv.FormatUint(n+1, 10))
+}
+
+// Effects that ended without their worker, the last few: kind by key, and in
+// which order they ended.
+const (
+	lateKey  = "k/late/"
+	lateSlot = "k/lates/"
+	lateNext = "k/laten"
+	maxLate  = 1 << 12
+)
+
+// late tells that a worker's line answers an effect that ended without it.
+func (m *Machine) late(ev *contracts.Event) bool {
+	name, ok := m.state.get(lateKey + ev.Env.EffectKey.Text(ev.Line))
+	kind := m.reg.kinds[name]
+	return ok && kind.Lane == ev.Pos.Lane && (slices.Contains(kind.Ends, ev.TopicName) || slices.Contains(kind.Also, ev.TopicName))
 }
 
 func (m *Machine) endEffect(key string) {

@@ -86,6 +86,9 @@ func forged(ev *contracts.Event) *contracts.Refusal {
 func (m *Machine) answer(b *blackboard.Batch, i int) {
 	ev := m.event(b, i)
 	refusal := m.answers(ev)
+	if refusal != nil && m.late(ev) {
+		return
+	}
 	if refusal != nil {
 		r := m.refused(ev.Pos, b.Raw[b.Lines[i].Off:b.Lines[i].End], refusal)
 		r.Worker = true

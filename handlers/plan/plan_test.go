@@ -261,7 +261,11 @@ func TestAbortAndReplay(t *testing.T) {
 	b.Append(spec.LaneExec, asked[0].done())
 	b.Append("admiral", line("hxo.plan.abort", "", fmt.Sprintf(`{"plan_id":%q,"user":"kyle"}`, planID)))
 	b.Advance(1000)
-	b.want(map[string]int{"hxo.shard.done": 1, "hxo.shard.failed": 64, "hxo.audit": 2, "hxo.shard.claimed": 65})
+	b.Append(spec.LaneExec, asked[1].done()) // it had not heard of that
+	b.want(map[string]int{"hxo.shard.done": 1, "hxo.shard.failed": 64, "hxo.audit": 2, "hxo.shard.claimed": 65, "hxo.alert": 0})
+	if got := b.Lane("board"); len(got) != 0 {
+		t.Fatal(got)
+	}
 	if n := len(b.M.Effects()); n != 0 {
 		t.Fatalf("%d effects are outstanding", n)
 	}
