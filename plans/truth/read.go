@@ -117,11 +117,15 @@ func (b Board) Read(ctx context.Context, planID string) (*Plan, error) {
 	if p.Result, err = b.run(ctx, where, func(string) *Plan { return p }); err != nil {
 		return nil, fmt.Errorf("reading the lines of plan %s: %w", planID, err)
 	}
+	p.forget()
 	if p.ID == "" {
 		return p, ErrNoPlan
 	}
 	return p, nil
 }
+
+// forget lets go of what only reading needs.
+func (p *Plan) forget() { p.shards, p.index, p.sums = nil, nil, nil }
 
 // All reads the plans with these ids in one go.
 func (b Board) All(ctx context.Context, ids []string) ([]*Plan, error) {
@@ -138,6 +142,7 @@ func (b Board) All(ctx context.Context, ids []string) ([]*Plan, error) {
 	}
 	for _, p := range out {
 		p.Result = res
+		p.forget()
 	}
 	return out, nil
 }

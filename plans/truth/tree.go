@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -13,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"stigmergy/blackboard/durable"
@@ -86,59 +86,62 @@ type Seen struct {
 }
 
 // Outputs hashes what stands in the store for these leaves; nil is all of them.
+// An output that several leaves share is hashed once.
 func (t *Tree) Outputs(ctx context.Context, cas durable.CAS, only []uint64) (*Seen, error) {
-	if only == nil {
-		only = make([]uint64, len(t.leaves))
-		for i := range only {
-			only[i] = uint64(i)
+	n := len(t.leaves)
+	if only != nil {
+		n = len(only)
+	}
+	order := make([]int32, n)
+	for i := range order {
+		if order[i] = int32(i); only != nil {
+			order[i] = int32(only[i])
 		}
 	}
-	names, firsts := []merkle.Hash{}, map[merkle.Hash]int{}
-	for _, i := range only {
-		name := t.leaves[i].output
-		if _, known := firsts[name]; !known {
-			firsts[name] = len(names)
-			names = append(names, name)
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(bytes.Compare(t.leaves[a].output[:], t.leaves[b].output[:]), cmp.Compare(a, b))
+	})
+	s := &Seen{Leaves: n}
+	var mu sync.Mutex // guards s and order behind next, errs
+	var errs []error
+	next := func() (same []int32) {
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range order {
+			if t.leaves[order[i]].output != t.leaves[order[0]].output {
+				same, order = order[:i], order[i:]
+				return same
+			}
 		}
+		same, order = order, nil
+		return same
 	}
-	found, n, err := hashAll(ctx, cas, names)
-	if err != nil {
-		return nil, err
-	}
-	s := &Seen{Leaves: len(only), Bytes: n}
-	for _, i := range only {
-		l := t.leaves[i]
-		if got := found[firsts[l.output]]; got != l.output.String() {
-			b := certify.Bad{Index: int(i), Expected: l.output.String(), Found: got}
-			b.Shard = t.Leaf(int(i)).Shard()
-			s.Bad = append(s.Bad, b)
-		}
-	}
-	return s, nil
-}
-
-// hashAll gives the SHA-256 of what stands under each name, "" for nothing.
-func hashAll(ctx context.Context, cas durable.CAS, names []merkle.Hash) (found []string, n int64, err error) {
-	found = make([]string, len(names))
-	errs := make([]error, len(names))
-	var next, bytes atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(names)) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Go(func() {
 			buf := make([]byte, 64<<10)
-			for ctx.Err() == nil {
-				i := int(next.Add(1) - 1)
-				if i >= len(names) {
-					return
+			for same := next(); len(same) > 0 && ctx.Err() == nil; same = next() {
+				want := t.leaves[same[0]].output.String()
+				found, size, err := hashOne(ctx, cas.Layout.Blob(want), buf)
+				mu.Lock()
+				s.Bytes += size
+				if err != nil {
+					errs = append(errs, err)
+				} else if found != want {
+					for _, i := range same {
+						s.Bad = append(s.Bad, certify.Bad{Shard: t.Leaf(int(i)).Shard(), Index: int(i), Expected: want, Found: found})
+					}
 				}
-				var n int64
-				found[i], n, errs[i] = hashOne(ctx, cas.Layout.Blob(names[i].String()), buf)
-				bytes.Add(n)
+				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	return found, bytes.Load(), errors.Join(append(errs, ctx.Err())...)
+	slices.SortFunc(s.Bad, func(a, b certify.Bad) int { return cmp.Compare(a.Index, b.Index) })
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // hashOne hashes a file. What is no regular file that can be read is as good
