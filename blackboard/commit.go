@@ -128,7 +128,11 @@ func (k *Kernel) commit(ctx context.Context, in *intake) error {
 		k.stats.Bytes.Add(e.To - e.From)
 	}
 	k.snaps.input += e.To - e.From
-	return k.publish(ctx, e, step, t.path())
+	if err := k.publish(ctx, e, step, t.path()); err != nil {
+		return err
+	}
+	k.snaps.due(k)
+	return nil
 }
 
 // publish journals what a step derived and writes it where the journal says.

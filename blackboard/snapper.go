@@ -9,9 +9,13 @@ import (
 	"stigmergy/blackboard/journal"
 )
 
-// refoldBytes is how much input lies between two snapshots: what a restart
-// folds again at most.
-const refoldBytes = 32 << 20
+// refoldBytes is what a restart folds again at most. A snapshot is taken after
+// somewhat less than half of it, and written while the other half comes in; where
+// the disk is slower than that, what comes in waits for it.
+const (
+	refoldBytes = 32 << 20
+	snapBytes   = (refoldBytes - 2*batchBytes) / 2
+)
 
 // snapper takes snapshots beside the kernel.
 type snapper struct {
@@ -23,18 +27,16 @@ type snapper struct {
 
 	mu     sync.Mutex
 	failed bool // the last one was not written: the next one is full
-	busy   bool
 	wg     sync.WaitGroup
 }
 
-// due takes a snapshot when enough came in since the last one.
+// due takes a snapshot when enough came in since the last one. It is asked behind
+// every batch.
 func (s *snapper) due(k *Kernel) {
-	s.mu.Lock()
-	busy := s.busy
-	s.mu.Unlock()
-	if s.input < refoldBytes || busy {
+	if s.input < snapBytes {
 		return
 	}
+	s.wg.Wait()
 	if err := s.save(k, false); err != nil {
 		k.log.Warn("taking a snapshot", "error", err)
 	}
@@ -52,7 +54,7 @@ func (s *snapper) save(k *Kernel, last bool) error {
 		s.mu.Unlock()
 		return nil
 	}
-	s.failed, s.busy = false, true
+	s.failed = false
 	s.mu.Unlock()
 	if !all {
 		h.Since = s.since
@@ -92,7 +94,7 @@ func (s *snapper) write(h snapHeader, all bool, text []byte) error {
 	err := s.files.save(h, all, text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed, s.busy = s.failed || err != nil, false
+	s.failed = s.failed || err != nil
 	return err
 }
 
