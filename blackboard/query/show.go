@@ -87,6 +87,9 @@ func (r *run) show(pos contracts.Position) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !f.pending && !r.begins(pos) {
+		return nil, fmt.Errorf("byte %d stands in the middle of a line: %w", pos.Offset, ErrNoEvent)
+	}
 	s := &Shown{Pos: pos, Seq: f.seq, LineNo: f.line, JournalTime: f.time, Pending: f.pending, Derived: layout.Owned(pos.Lane), run: r}
 	if s.Line, s.Whole, err = r.line(pos, maxShown); err != nil {
 		return nil, err
@@ -107,6 +110,25 @@ func (r *run) show(pos contracts.Position) (*Shown, error) {
 		r.showEffects(s)
 	}
 	return s, nil
+}
+
+// begins tells whether a line begins at a position, or a record that was
+// recovered from the end of one.
+func (r *run) begins(pos contracts.Position) bool {
+	if pos.Offset == 0 {
+		return true
+	}
+	var before [1]byte
+	n, _ := r.segment(segKey{pos.Lane, pos.Segment}).ReadAt(before[:], pos.Offset-1) // what cannot be read is told when the line is
+	if n == 0 || before[0] == '\n' {
+		return true
+	}
+	for _, x := range r.refusals(pos.Lane, true)[pos.Segment] {
+		if x.recovered > 0 && x.offset+x.recovered == pos.Offset {
+			return true
+		}
+	}
+	return false
 }
 
 // showRefusal adds the record that the quarantine has of the line.

@@ -223,3 +223,20 @@ func TestJQ(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingBeginsInTheMiddleOfALine(t *testing.T) {
+	b := newBoard(t, t.TempDir())
+	defer func() { b.journal.Close() }()
+	b.write("ci", `{"type":"build.done"}`+"\n"+`{"type":"build.done"}`+"\n")
+	b.take("ci", 2)
+	e, err := Open(b.l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for at, ok := range map[string]bool{"ci@1:0": true, "ci@1:22": true, "ci@1:5": false, "ci@1:21": false, "ci@1:23": false} {
+		if _, _, err := e.Show(context.Background(), at); (err == nil) != ok || !ok && !errors.Is(err, ErrNoEvent) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
