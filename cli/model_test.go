@@ -163,7 +163,7 @@ func TestSlipsNameTheRightFlag(t *testing.T) {
 		"query -o yaml":         "must be one of",
 		"query -n many":         "many",
 		"post":                  "a TOPIC",
-		"plan submit":           "unexpected argument plan",
+		"plan submit":           `expected "<file>"`,
 		"query --no-such-thing": "unknown flag",
 	} {
 		a, _ := testApp(t, "", false)

@@ -222,7 +222,7 @@ func (c *claimArg) report(a *app, report exec.Report) error {
 
 type planDone struct {
 	claimArg
-	File   string `short:"f" placeholder:"FILE" help:"The output (default: standard input)."`
+	File   string `placeholder:"FILE" help:"The output (default: standard input)."`
 	Digest string `placeholder:"SHA256" help:"The output stands in the store already, under this name."`
 }
 
