@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"stigmergy/contracts"
@@ -48,11 +49,22 @@ func (c *contractsLs) Run(a *app) error {
 }
 
 type contractsShow struct {
-	Topic string `arg:"" help:"The topic."`
+	Topic string `arg:"" help:"The topic, or the name of a file's contract, as gitops_receipt.v1."`
 }
 
 // Run prints the schema: as it was written, or on one line in a pipe of lines.
 func (c *contractsShow) Run(a *app) error {
+	if slices.Contains(contracts.FileContracts(), c.Topic) {
+		text, err := contracts.FileContractText(c.Topic)
+		if err != nil {
+			return err
+		}
+		if a.line.Output == "jsonl" {
+			text = oneLineJSON(text)
+		}
+		_, err = a.out.Write(append(bytes.TrimSpace(text), '\n'))
+		return err
+	}
 	topics, err := a.topics([]string{c.Topic})
 	if err != nil {
 		return err

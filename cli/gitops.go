@@ -143,7 +143,10 @@ func (c *gitopsRun) options(a *app, l layout.Layout) (gitops.Options, error) {
 		switch strings.ToLower(text) {
 		case "each", "end":
 			on := true
-			opt.Push, opt.Mode = &on, strings.ToLower(text)
+			opt.Push = &on
+			if c.PushMode == "end" { // each on the command line counts more
+				opt.Mode = strings.ToLower(text)
+			}
 		case "1", "true", "yes", "on", "0", "false", "no", "off":
 			on := strings.Contains("1 true yes on", strings.ToLower(text))
 			opt.Push = &on
@@ -206,7 +209,7 @@ func printRun(a *app, rec *gitops.Receipt) error {
 		return err
 	}
 	for _, m := range rec.Recovered {
-		a.note("Found the unfinished run %s: %s. Its receipt is complete now.", m.RunID, m.What)
+		a.note("Found the unfinished run %s: %s", m.RunID, m.What)
 	}
 	if n := len(rec.Unmatched) + rec.More; n > 0 {
 		a.note("%d changed paths that no batch takes, as %s: they are left", n, rec.Unmatched[0].Path)

@@ -11,8 +11,8 @@ import (
 	"stigmergy/gitops"
 )
 
-// few looks at a sample of the kills; -few=false at every one.
-var few = flag.Bool("few", true, "kill at a sample of the git calls only")
+// full kills at every git call; without, at a sample of them.
+var full = flag.Bool("full", false, "kill at every git call")
 
 // TestCanaries: nothing that the repository's settings or names could start is
 // started, nothing leaves the allowlist.

@@ -19,8 +19,12 @@ func (u *Runner) recover(ctx context.Context) error {
 		return err
 	}
 	for _, m := range list {
+		// One that cannot be finished must not keep everybody from running: it
+		// is told, and tried again by the next run.
 		if err := u.revive(ctx, m); err != nil {
-			return fmt.Errorf("finishing the unfinished run %s: %w", m.RunID, err)
+			u.log.note("finishing the unfinished run %s: error: %v", m.RunID, err)
+			u.receipt.Recovered = append(u.receipt.Recovered, Recovered{RunID: m.RunID, ProofDir: m.Bundle, What: "it could not be finished yet: " + err.Error()})
+			_ = m.file.Close() // the marker stays
 		}
 	}
 	return u.catchUp()

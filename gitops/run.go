@@ -229,6 +229,7 @@ func (u *Runner) tmp(name string) string { return u.repo.runFile(u.receipt.RunID
 // push; the bundle; the last event. The receipt tells what became of it, also
 // where an error comes back too.
 func (u *Runner) Run(ctx context.Context) (*Receipt, error) {
+	defer u.letGo()
 	if err := u.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -248,6 +249,13 @@ func (u *Runner) Run(ctx context.Context) (*Receipt, error) {
 		u.fatal = ctx.Err()
 	}
 	return r, u.fatal
+}
+
+// letGo lets the next run find this one, should it not have come to its end.
+func (u *Runner) letGo() {
+	if u.marker != nil {
+		_ = u.marker.file.Close() // closed already where all went well
+	}
 }
 
 // begin makes bundle and marker, finishes what a dead run left, and looks at
