@@ -99,8 +99,11 @@ func (c *planClaim) Run(a *app) error {
 	return c.answer(a, r)
 }
 
-// answer waits for what is granted. Shards of one claim are published one
-// after the other; the last one says so by its number, or nothing follows.
+// last is how long more shards of one claim are waited for.
+const last = 300 * time.Millisecond
+
+// answer waits for what is granted. Shards of one claim are published one after
+// the other, and nobody knows beforehand how many there will be.
 func (c *planClaim) answer(a *app, r *planRequest) error {
 	p, err := a.newEvents(nil, "")
 	if err != nil {
@@ -113,6 +116,9 @@ func (c *planClaim) answer(a *app, r *planRequest) error {
 	}
 	ctx, cancel := a.whileUp(r.l, c.Wait+time.Minute)
 	defer cancel()
+	ctx, enough := context.WithCancelCause(ctx)
+	defer enough(nil)
+	var quiet *time.Timer
 	_, err = r.watch.e.Follow(ctx, query.Request{Topics: topics, From: r.watch.from, JournaledOnly: true}, func(h *query.Hit) error {
 		ev := h.Event()
 		switch {
@@ -124,13 +130,17 @@ func (c *planClaim) answer(a *app, r *planRequest) error {
 		if err := p.hit(h); err != nil {
 			return err
 		}
-		if of, ok := ev.Get("data.granted").Int(); !ok || int64(p.wrote) >= of {
+		if p.wrote >= c.Max {
 			return errEnough
 		}
+		if quiet == nil {
+			quiet = time.AfterFunc(last, func() { enough(errEnough) })
+		}
+		quiet.Reset(last)
 		return nil
 	})
 	switch {
-	case errors.Is(err, errEnough):
+	case errors.Is(err, errEnough), errors.Is(context.Cause(ctx), errEnough):
 		return p.close()
 	case errors.Is(context.Cause(ctx), errDown):
 		return noDaemon("waiting for a shard", r.l)
