@@ -63,6 +63,7 @@ scripts/oracle       : -
 scripts/oracle/cmd/oracle : scripts/oracle
 scripts/crash        : scripts/oracle
 scripts/bench/tail   : -
+scripts/interop      : -
 `
 
 // doors is where a library of somebody else's may be imported: a file, a
@@ -79,6 +80,7 @@ github.com/santhosh-tekuri/jsonschema : contracts/schema
 golang.org/x/text                   : contracts/schema
 github.com/itchyny/gojq             : blackboard/query/jq.go
 gopkg.in/natefinch/lumberjack.v2    : daemon/log.go
+github.com/transparency-dev         : test
 golang.org/x/mod                    : contracts/merkle contracts/seal
 golang.org/x/sys/unix               : blackboard blackboard/durable blackboard/lanes blackboard/layout plans/exec daemon cli scripts/crash
 github.com/rogpeppe/go-internal     : test
