@@ -22,7 +22,7 @@ func (c *call) who(ev *contracts.Event) (user, role string) {
 	return user, role
 }
 
-// known is the plan that a request names; without one the request is answered.
+// planOf is the plan that a request names; without one the request is answered.
 func (c *call) planOf(r request) *planRec {
 	p := c.planByID(r.Plan)
 	if p == nil {
@@ -308,7 +308,7 @@ func (c *call) stageNames(p *planRec) string {
 // The kinds of jobs that agents have registered.
 const (
 	maxKinds    = 1000
-	maxKindSize = 64 << 10
+	maxKindSize = 512 << 10 // together: every plan is resolved with them
 )
 
 // register takes a job kind in and tells everybody of it.
@@ -322,8 +322,13 @@ func (c *call) register(ev *contracts.Event) {
 		return
 	}
 	k, faults := spec.ParseKind(ev.Data())
-	n := 0
-	c.tx.Range("kind/", func(string, string) bool { n++; return true })
+	n, size := 0, len(ev.Data())
+	c.tx.Range("kind/", func(key, value string) bool {
+		if key != "kind/"+k.Kind {
+			n, size = n+1, size+len(value)
+		}
+		return true
+	})
 	switch {
 	case len(faults) > 0:
 		for i := range faults {
@@ -332,8 +337,8 @@ func (c *call) register(ev *contracts.Event) {
 		text, _ := json.Marshal(faults)
 		c.reject(r, handlers.RejectBadKind, "", text)
 		return
-	case len(ev.Data()) > maxKindSize || n >= maxKinds:
-		c.refuse(r, handlers.RejectBadKind, "/data", fmt.Sprintf("at most %d kinds, each of at most %d bytes", maxKinds, maxKindSize), fmt.Sprintf("%d kinds, and one of %d bytes", n, len(ev.Data())), "")
+	case size > maxKindSize || n >= maxKinds:
+		c.refuse(r, handlers.RejectBadKind, "/data", fmt.Sprintf("at most %d kinds of %d bytes together", maxKinds, maxKindSize), fmt.Sprintf("%d kinds of %d bytes", n+1, size), "")
 		return
 	}
 	text, err := json.Marshal(k)

@@ -93,6 +93,9 @@ func (c *call) widen(ev *contracts.Event, r request, p *planRec, s *stageRec) {
 
 // healer is who is recorded: the source says who recommends.
 func (c *call) healer(ev *contracts.Event) (user, role string) {
+	if ev.Pos.Lane == "genesis" { // the built-in Autonomy
+		return ev.Get("data.source").Text(), "autonomy"
+	}
 	user, role = c.who(ev)
 	if user == "" {
 		user = ev.Get("data.source").Text()

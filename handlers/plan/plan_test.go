@@ -370,3 +370,26 @@ func TestAlertsOfTime(t *testing.T) {
 	}
 	b.inOrder()
 }
+
+// TestResolving: a plan that is being resolved is not there yet, for anybody.
+func TestResolving(t *testing.T) {
+	b := newBench(t, "")
+	b.submit(strings.Replace(planID, "0f", "1f", 1), stageOf{id: "one", items: 1})
+	b.Append("admiral", line("hxo.plan.submit", "", fmt.Sprintf(`{"plan_id":%q,"plan":{}}`, planID)))
+	for topic, data := range map[string]string{
+		"hxo.plan.abort": ``, "hxo.plan.replay": `,"all":true`, "genesis.heal": `,"source":"s","action":"split_shard","parameters":{}`,
+		"genesis.intent": `,"intent":"pause"`, "federation.claim": `,"executor":"a"`, "truth.verdict": `,"merkle_root":"` + strings.Repeat("0", 64) + `","attempt":1,"certified":true`,
+		"federation.result": `,"stage_id":"one","cas_id":"0123456789abcdef","attempt":1,"executor":"a","ok":false,"error":"e"`,
+	} {
+		n := len(b.Lane("board"))
+		b.Append("admiral", line(topic, "", fmt.Sprintf(`{"plan_id":%q%s}`, planID, data)))
+		if got := b.Lane("board")[n:]; len(got) != 1 || !strings.Contains(got[0], "unknown_plan") {
+			t.Errorf("%s: %s", topic, got)
+		}
+	}
+	b.Append("admiral", line("hxo.plan.submit", "", fmt.Sprintf(`{"plan_id":%q,"plan":{}}`, strings.ToUpper(planID))))
+	if got := b.Lane("board"); !strings.Contains(got[len(got)-1], `"reason":"duplicate"`) {
+		t.Error(got)
+	}
+	b.want(nil)
+}

@@ -140,6 +140,9 @@ func (c *call) planByID(id string) *planRec {
 		return nil
 	}
 	n, _ := strconv.Atoi(v)
+	if n == 0 {
+		return nil // it is being resolved
+	}
 	return c.plan(n)
 }
 
