@@ -58,7 +58,7 @@ func match(pattern, name string, loose bool) bool {
 	if p == "." || p == "" || p == name || strings.HasPrefix(name, p+"/") {
 		return true
 	}
-	if !wild(p) {
+	if !wild(p) || strings.HasSuffix(pattern, "/") { // a wildcard takes files, as git has it
 		return false
 	}
 	return glob{loose: loose, budget: 1 << 20}.run(p, name)
