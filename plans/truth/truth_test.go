@@ -301,6 +301,30 @@ func TestStoreThatStaysBad(t *testing.T) {
 	}
 }
 
+// More bad leaves than a verdict names: all of them run again all the same.
+func TestWholeStoreGone(t *testing.T) {
+	var once sync.Once
+	b := newBoard(t, "", func(b *board, e blackboard.Effect) {
+		if e.Kind == certify.EffectCertify {
+			once.Do(func() {
+				tree := b.read().Last().Tree
+				for i := range tree.Size {
+					b.damage(tree.Leaf(i).Output, "")
+				}
+			})
+		}
+	})
+	const n = certify.MaxBad + 50
+	b.submit(n)
+	final := b.wait("hxo.aggregate.finalized", 1)
+	if attempt, _ := contracts.GetInt(final, "attempt"); attempt != 2 || b.count("hxo.shard.done") != 2*n {
+		t.Fatalf("attempt %d, %d done", attempt, b.count("hxo.shard.done"))
+	}
+	if f := b.read().Attempts[0].Found; f.Total != n || len(f.Bad) != certify.MaxBad || f.From != 0 || f.To != n {
+		t.Fatalf("%d bad, %d named, %d to %d", f.Total, len(f.Bad), f.From, f.To)
+	}
+}
+
 // An outside Truth decides, the board signs.
 func TestOutsideTruthIsCountersigned(t *testing.T) {
 	b := newBoard(t, "truth: outside\n", nil)
