@@ -99,6 +99,13 @@ func (k *Kernel) Waiting() bool {
 // events that are held back for a moment, and the first tries of what failed.
 const soon = 2000
 
+// Soon says whether a timer of the fold is due within d. Call it on the
+// kernel's goroutine.
+func (k *Kernel) Soon(d time.Duration) bool {
+	ms, ok := k.fold.Due()
+	return ok && ms-k.stamps.now() <= d.Milliseconds()
+}
+
 // patience is how often a job is tried before nobody waits for it.
 const patience = 3
 
