@@ -50,7 +50,7 @@ func (c *certifyKey) Run(a *app) error {
 		if a.format() == "json" {
 			err = a.one(record{text("key", k.Key), text("name", v.Name()), text("id", fmt.Sprintf("%08x", v.ID())), number("from", k.From)})
 		} else {
-			_, err = fmt.Fprintln(a.out, k.Key)
+			_, err = a.out.Write([]byte(visibleText(a, []byte(k.Key+"\n"))))
 		}
 		if err != nil {
 			return err

@@ -126,7 +126,7 @@ func (a *app) printVerified(v *blackboard.Verified) error {
 	}
 	signed := "no checkpoint"
 	if v.Size > 0 {
-		signed = fmt.Sprintf("a checkpoint of size %d, signed by %s", v.Size, strings.Join(v.Signers, ", "))
+		signed = fmt.Sprintf("a checkpoint of size %d, signed by %s", v.Size, visible(strings.Join(v.Signers, ", ")))
 	}
 	fmt.Fprintf(a.out, "%s: %d entries, %d lines in %d segments (%s); %s; %d checkpoints and %d tiles fit\n",
 		v.Verdict, v.Entries, v.Lines, v.Segments, humanSize(v.Bytes), signed, v.Checkpoints, v.Tiles)
