@@ -78,15 +78,20 @@ func (c *call) room() int {
 	return c.size()
 }
 
+// hardly is how late a release may be, in milliseconds, and still be in time. At
+// full releases no second holds more than its rate × 1.05 as long as this is
+// less than a twentieth of a second.
+const hardly = 5
+
 // spend notes that lines were published.
 func (c *call) spend(lines int) {
 	p, now := c.pace(), c.tx.Now()
 	if p.at != now || p.used == 0 {
-		// A release that comes within its millisecond is not late.
-		p = pace{at: now, next: max(p.next, now*1000-999)}
-		if p.next > now*1000 {
-			p.next = now * 1000
-		}
+		// A release that is hardly late keeps its place in the beat, or the
+		// mean would suffer from every tick's delay. What is later than that
+		// is not caught up.
+		p = pace{at: now, next: max(p.next, (now-hardly)*1000)}
+		p.next = min(p.next, now*1000)
 	}
 	p.used += lines
 	if rate := int64(c.set.HXOMaxRate); rate > 0 {
