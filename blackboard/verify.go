@@ -148,8 +148,7 @@ type verifier struct {
 	newTail  uint64          // entries from here on are the signer's own lines only
 
 	leaves   []merkle.Hash
-	entries  []span                     // those that carry lines, in order
-	segments map[segmentKey]*segmentSum // and by segment
+	segments map[segmentKey]*segmentSum // the entries that carry lines, by segment
 	gone     map[segmentKey][]journal.Entry
 	pruned   map[segmentKey]uint64
 	moved    *content // where segments begin and stand

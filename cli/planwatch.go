@@ -205,7 +205,6 @@ type screen struct {
 	lines int        // that stand on the screen
 	last  time.Time
 	text  func() string
-	timer *time.Timer
 }
 
 // draw shows what text says, now or soon.

@@ -34,9 +34,8 @@ func TestCanaries(t *testing.T) {
 	r.git("config", "diff.external", filepath.Join(r.dir, ".git/hooks/fsmonitor"))
 	r.write("a/x", "2\n")
 	r.write("secret/y", "2\n")
-	for _, e := range []string{"GIT_DIR=/nowhere", "GIT_INDEX_FILE=/nowhere", "GIT_WORK_TREE=/", "GIT_EXTERNAL_DIFF=" + dead, "GIT_LITERAL_PATHSPECS=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=.git/hooks"} {
-		r.env = append(r.env, e)
-	}
+	r.env = append(r.env, "GIT_DIR=/nowhere", "GIT_INDEX_FILE=/nowhere", "GIT_WORK_TREE=/", "GIT_EXTERNAL_DIFF="+dead,
+		"GIT_LITERAL_PATHSPECS=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=.git/hooks")
 	for _, c := range []struct{ config, want string }{
 		{`{"scope":"t","defaults":{"remote":"evil"},"batches":[{"batch_id":"a","message":"m\n\n$(touch x) -- --amend","paths":["a","--all",":(top)secret",":/"]}]}`, "a:committed"},
 		{`{"scope":"t","defaults":{"remote":"--upload-pack=touch x"},"batches":[{"batch_id":"a","paths":["a"]}]}`, "a:skipped"},

@@ -82,7 +82,6 @@ type place struct {
 
 func (pl place) sum() [32]byte { return pl.c.sums[pl.i] }
 func (pl place) cas() string   { return hex.EncodeToString(pl.c.sums[pl.i][:8]) }
-func (pl place) sha() string   { return hex.EncodeToString(pl.c.sums[pl.i][:]) }
 
 func (c *call) chunk(sha256 string) *chunk { return c.tx.Object(sha256, "chunk", parseChunk).(*chunk) }
 

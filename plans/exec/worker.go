@@ -107,10 +107,9 @@ func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun chan<- str
 	close(begun)
 	var object *durable.Object
 	task, err := w.Shelf.Task(job)
-	res := Result{}
+	var res Result
 	if err != nil {
-		res = fail("%v", err)
-		err = nil
+		res, err = fail("%v", err), nil
 	} else {
 		res, object, err = r.Start(ctx, task)
 	}
