@@ -2,6 +2,7 @@ package blackboard
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"stigmergy/blackboard/lanes"
@@ -81,13 +82,14 @@ func (s *syncer) upTo() uint64 {
 }
 
 // Waiting says whether effects are outstanding that can go on without anybody
-// else, or timers that are nearly due: what waits for a writer to close its file does not count.
+// else, or timers that are nearly due: what waits for a writer to close its
+// file does not count.
 func (k *Kernel) Waiting() bool {
-	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy {
+	if k.Archiving() {
 		return true
 	}
 	for _, j := range k.work.jobs {
-		if j.running && k.work.busy || j.tries < patience && !j.nobodys && !j.lasts() {
+		if j.tries < patience && !j.nobodys && !j.lasts() {
 			return true
 		}
 	}
@@ -95,16 +97,24 @@ func (k *Kernel) Waiting() bool {
 	return ok && due <= k.stamps.now()+soon
 }
 
+// Archiving says whether segments are on their way to the archive, as far as
+// that can go on without anybody else. What workers of other rooms do, a plan's
+// shards for hours perhaps, does not count.
+func (k *Kernel) Archiving() bool {
+	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy {
+		return true
+	}
+	for _, j := range k.work.jobs {
+		if j.tries < patience && strings.HasPrefix(j.Kind, "archive.") {
+			return true
+		}
+	}
+	return false
+}
+
 // soon is how many milliseconds ahead a timer may be that is still waited for:
 // events that are held back for a moment, and the first tries of what failed.
 const soon = 2000
-
-// Soon says whether a timer of the fold is due within d. Call it on the
-// kernel's goroutine.
-func (k *Kernel) Soon(d time.Duration) bool {
-	ms, ok := k.fold.Due()
-	return ok && ms-k.stamps.now() <= d.Milliseconds()
-}
 
 // patience is how often a job is tried before nobody waits for it.
 const patience = 3

@@ -160,10 +160,6 @@ func (d *Daemon) Once(ctx context.Context) error {
 	return errors.Join(err, d.close(context.WithoutCancel(ctx), err))
 }
 
-// soon is how far ahead a timer is waited for: what the storm control holds
-// back and a first retry come within it, a lease or an alert does not.
-const soon = 1500 * time.Millisecond
-
 // settle works until nothing is left that does not wait for somebody else.
 func (d *Daemon) settle(ctx context.Context) error {
 	k := d.kernel
@@ -171,7 +167,7 @@ func (d *Daemon) settle(ctx context.Context) error {
 		if err := k.Settle(ctx, nil); err != nil {
 			return err
 		}
-		if !k.Waiting() && !k.Soon(soon) {
+		if !k.Waiting() {
 			return nil
 		}
 		if err := k.Await(ctx); err != nil {

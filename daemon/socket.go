@@ -125,7 +125,7 @@ func (d *Daemon) compact(r *http.Request) (any, error) {
 		var left map[string]int
 		waiting := false
 		err := d.kernel.Do(r.Context(), func() error {
-			left, waiting = d.kernel.Outstanding(), d.kernel.Waiting()
+			left, waiting = d.kernel.Outstanding(), d.kernel.Archiving()
 			return nil
 		})
 		if err != nil || !waiting {
