@@ -142,7 +142,11 @@ func (c *call) arm() {
 		c.tx.Continue("release")
 		return
 	}
-	c.tx.After("release", (c.pace().next+999)/1000-c.tx.Now())
+	wait := (c.pace().next+999)/1000 - c.tx.Now()
+	if c.room() <= 0 {
+		wait = max(wait, 1) // this millisecond has had its lines
+	}
+	c.tx.After("release", wait)
 }
 
 // release publishes what waits, as much as may be.
