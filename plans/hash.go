@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"stigmergy/contracts/plan"
 )
@@ -65,13 +63,6 @@ func (w *world) once(name string, fn func(f *os.File, size int64) error) error {
 		return errChanged
 	}
 	return nil
-}
-
-func changeTime(fi fs.FileInfo) syscall.Timespec {
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return st.Ctim
-	}
-	return syscall.Timespec{}
 }
 
 // sums hashes whole files, several at a time, and gives their SHA-256 in the
