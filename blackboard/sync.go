@@ -22,7 +22,8 @@ type syncer struct {
 	layout   layout.Layout
 	disk     *durable.Disk
 	interval time.Duration
-	file     *os.File // durable
+	flushing sync.Mutex // guards file and stale, and is taken before mu
+	file     *os.File   // durable
 
 	mu      sync.Mutex
 	dirty   map[string]bool // paths
@@ -98,8 +99,11 @@ func (s *syncer) pause() time.Duration {
 	return s.interval
 }
 
-// flush syncs what is dirty now.
+// flush syncs what is dirty now. One at a time: a second one would find nothing
+// dirty and call durable what the first is still syncing.
 func (s *syncer) flush() error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
 	s.mu.Lock()
 	if s.failed != nil || len(s.dirty) == 0 && s.seq == s.synced {
 		defer s.mu.Unlock()

@@ -112,23 +112,7 @@ func (c *gitopsVerify) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p, code := a.printer(), codeOK
-	for _, dir := range c.Bundle {
-		v, err := gitops.Verify(dir, opt)
-		if err != nil {
-			return bundleFault(dir, err)
-		}
-		if !v.OK {
-			code = codeNone
-		}
-		if err := printVerdict(p, v); err != nil {
-			return err
-		}
-	}
-	if err := p.close(); err != nil {
-		return err
-	}
-	return exitWith(code)
+	return a.verdicts(c.Bundle, func(dir string) (*gitops.Verdict, error) { return gitops.Verify(dir, opt) })
 }
 
 type gitopsReplay struct {
@@ -155,9 +139,14 @@ func (c *gitopsReplay) Run(a *app) error {
 			return &Fault{Doing: "looking for bundles", Expected: "bundles in " + gitops.ProofRoot, Found: "none", Try: "stigmergy gitops plan", Code: codeNone}
 		}
 	}
+	return a.verdicts(c.Bundle, func(dir string) (*gitops.Verdict, error) { return gitops.Replay(a.ctx, dir, opt) })
+}
+
+// verdicts checks bundles and prints what was found: exit 1 if one does not hold.
+func (a *app) verdicts(bundles []string, check func(dir string) (*gitops.Verdict, error)) error {
 	p, code := a.printer(), codeOK
-	for _, dir := range c.Bundle {
-		v, err := gitops.Replay(a.ctx, dir, opt)
+	for _, dir := range bundles {
+		v, err := check(dir)
 		if err != nil {
 			return bundleFault(dir, err)
 		}

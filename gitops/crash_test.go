@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,7 +96,7 @@ func TestKilledAtEveryGit(t *testing.T) {
 			r.config(`{"scope":"t","batches":[{"batch_id":"a","paths":["a"]},{"batch_id":"b","paths":["b"]},{"batch_id":"n","type":"untracked","paths":["n"]}]}`)
 			cmd := exec.Command(self)
 			count := t.TempDir()
-			cmd.Env = append(r.env, "GITOPS_TEST_RUN="+r.dir, "PATH="+path+":"+os.Getenv("PATH"), "COUNT="+count, "KILL_AT="+strconv.Itoa(n)+when)
+			cmd.Env = append(slices.Clip(r.env), "GITOPS_TEST_RUN="+r.dir, "PATH="+path+":"+os.Getenv("PATH"), "COUNT="+count, "KILL_AT="+strconv.Itoa(n)+when)
 			err := cmd.Run()
 			if err == nil { // it has no more calls than that
 				last = n
@@ -131,7 +132,7 @@ func (r *tree) afterKill(n int, when string) {
 	self, err := os.Executable()
 	must(t, err)
 	cmd := exec.Command(self)
-	cmd.Env = append(r.env, "GITOPS_TEST_RUN="+r.dir)
+	cmd.Env = append(slices.Clip(r.env), "GITOPS_TEST_RUN="+r.dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: the next run: %v %s", at, err, out)
 	}
@@ -230,7 +231,7 @@ func TestEightAtOnce(t *testing.T) {
 				}
 				must(t, os.MkdirAll(filepath.Join(r.dir, "new"), 0o755), os.WriteFile(filepath.Join(r.dir, fmt.Sprintf("new/%d-%d", i, k)), []byte("n\n"), 0o644))
 				cmd := exec.Command(self)
-				cmd.Env = append(r.env, "GITOPS_TEST_RUN="+r.dir, "GITOPS_TEST_STAGED=1")
+				cmd.Env = append(slices.Clip(r.env), "GITOPS_TEST_RUN="+r.dir, "GITOPS_TEST_STAGED=1")
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("run: %v %s", err, out)
 				}
