@@ -1,6 +1,10 @@
 package lanes
 
-import "sync"
+import (
+	"maps"
+	"sync"
+	"time"
+)
 
 // dirty is what may have changed. The watcher's goroutine fills it while the
 // reader is busy, so that the operating system's queue stays short.
@@ -11,6 +15,8 @@ type dirty struct {
 	paths    map[string]bool   // mu: board-relative; true: the name itself came or went
 	spare    map[string]bool   // mu: an empty one
 	moves    map[string]string // mu: new name → the lane's name it was renamed from; nil: not wanted
+	taken    map[string]string // mu: what took gave last: a chain of renames may come in parts
+	takenAt  time.Time         // mu: when; what is old is another file's by now
 	overflow int               // mu: how often the event queue overflowed
 	fault    error             // mu: why watching broke down
 }
@@ -37,6 +43,9 @@ func (d *dirty) moved(from, to string) {
 	if first, ok := d.moves[from]; ok {
 		delete(d.moves, from)
 		from = first
+	} else if first, ok := d.taken[from]; ok && time.Since(d.takenAt) < chained {
+		delete(d.taken, from)
+		from = first
 	}
 	if len(d.moves) < maxMoves && from != to {
 		d.moves[to] = from
@@ -46,6 +55,9 @@ func (d *dirty) moved(from, to string) {
 // maxMoves bounds what is kept of names that came and went.
 const maxMoves = 4096
 
+// chained is how long after a look the rest of a chain of renames may come.
+const chained = time.Second
+
 // took takes what moved notes, from a Set's dirty.
 func (d *dirty) took() map[string]string {
 	d.mu.Lock()
@@ -54,7 +66,7 @@ func (d *dirty) took() map[string]string {
 		return nil
 	}
 	m := d.moves
-	d.moves = map[string]string{}
+	d.moves, d.taken, d.takenAt = map[string]string{}, maps.Clone(m), time.Now()
 	return m
 }
 
