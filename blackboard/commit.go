@@ -268,6 +268,10 @@ func (k *Kernel) insist(ctx context.Context, fn func() error) error {
 }
 
 func passing(err error) bool {
+	var sync *journal.SyncError
+	if errors.As(err, &sync) {
+		return false
+	}
 	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
 		if errors.Is(err, e) {
 			return true

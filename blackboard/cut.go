@@ -10,32 +10,56 @@ import (
 	"sort"
 
 	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/layout"
 )
 
 // errCut ends a refold where power took what the journal names.
 var errCut = errors.New("power was lost")
 
 // cut is where the journal ends after power was lost: before the first entry
-// whose bytes are not there.
+// whose bytes are not there, or that is none itself.
 type cut struct {
 	seq    uint64
 	cursor journal.Cursor
 	last   journal.Entry
 	some   bool
 	lanes  map[string]uint64 // lanes in what was cut: the highest segment named there
+	holes  bool              // something in it cannot be read: any lane may be named there
 }
 
-// bootOf is the boot in which the entry at hand was written.
+// powerLost says whether the power may have taken entry seq.
+func (r *recovery) powerLost(seq uint64) bool {
+	return seq >= r.k.durable && r.k.bootOf(r) != r.k.boot
+}
+
+// cutHere ends the refold before the entry at hand.
+func (r *recovery) cutHere() error {
+	seq := uint64(0)
+	if r.some {
+		seq = r.prev.Seq + 1
+	}
+	r.cutAt = &cut{seq: seq, cursor: r.before, last: r.prev, some: r.some, lanes: map[string]uint64{}}
+	return errCut
+}
+
+// bootOf is the boot in which the entry at hand was written: the one that the
+// newest open entry before it names, in whichever segment that stands.
 func (k *Kernel) bootOf(r *recovery) string {
 	boot := ""
-	// Entries before the last open one of the journal carry it; the newest is
-	// what counts, for only its run can have been cut short by the power.
-	_, _ = journal.Scan(k.layout, journal.Cursor{Segment: r.before.Segment}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
-		if e.Kind == journal.Open && e.Seq <= r.prev.Seq+1 {
-			boot = e.BootID
+	for n := max(r.before.Segment, 1); boot == ""; n-- {
+		_, _ = journal.Scan(k.layout, journal.Cursor{Segment: n}, func(e *journal.Entry, _ []byte, c journal.Cursor) error {
+			if c.Segment > n || r.some && e.Seq > r.prev.Seq+1 {
+				return journal.Stop
+			}
+			if e.Kind == journal.Open {
+				boot = e.BootID
+			}
+			return nil
+		})
+		if n <= 1 {
+			break
 		}
-		return nil
-	})
+	}
 	return boot
 }
 
@@ -43,25 +67,16 @@ func (k *Kernel) bootOf(r *recovery) string {
 // knew more.
 func (r *recovery) cut() error {
 	k, c := r.k, r.cutAt
-	c.lanes = map[string]uint64{}
-	var gone bytes.Buffer
-	_, err := journal.Scan(k.layout, c.cursor, func(e *journal.Entry, line []byte, _ journal.Cursor) error {
-		gone.Write(line)
-		gone.WriteByte('\n')
-		if e.Lane != "" && e.Segment != 0 {
-			c.lanes[e.Lane] = max(c.lanes[e.Lane], e.Segment)
-		}
-		return nil
-	})
+	gone, err := c.gone(k.layout)
 	if err != nil {
-		return err
+		return fmt.Errorf("keeping what power loss cut: %w", err)
 	}
 	dir := filepath.Join(k.layout.Dir, "quarantine", ".cut")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("keeping what power loss cut: %w", err)
 	}
 	path := filepath.Join(dir, fmt.Sprintf("journal-%016d.jsonl", c.seq))
-	if err := k.disk.WriteFile(path, gone.Bytes(), 0o644); err != nil {
+	if err := k.disk.WriteFile(path, gone, 0o644); err != nil {
 		return fmt.Errorf("keeping what power loss cut: %w", err)
 	}
 	if err := k.snaps.files.drop(c.seq); err != nil {
@@ -76,6 +91,41 @@ func (r *recovery) cut() error {
 	return nil
 }
 
+// gone reads what stands behind the cut, byte for byte, and which lanes it
+// names. Pages of a file reach the disk in any order: whole entries may stand
+// behind a hole.
+func (c *cut) gone(l layout.Layout) ([]byte, error) {
+	segs, err := journal.Segments(l)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	from := c.cursor
+	for _, s := range segs {
+		if s.N < from.Segment {
+			continue
+		}
+		if s.N > from.Segment {
+			from = journal.Cursor{Segment: s.N}
+		}
+		err := journal.Lines(s, from.Offset, func(line []byte) error {
+			out = append(out, line...)
+			e, err := journal.Parse(bytes.TrimSuffix(line, []byte("\n")))
+			switch {
+			case err != nil || line[len(line)-1] != '\n':
+				c.holes = true
+			case e.Lane != "" && e.Segment != 0:
+				c.lanes[e.Lane] = max(c.lanes[e.Lane], e.Segment)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // cutEntries journals the cut, and that every lane in it begins a new segment,
 // so that no position is ever given twice.
 func (r *recovery) cutEntries(ctx context.Context) error {
@@ -86,6 +136,12 @@ func (r *recovery) cutEntries(ctx context.Context) error {
 	k.epoch++
 	if err := k.fact(ctx, &journal.Entry{Kind: journal.Cut, PowerEpoch: k.epoch, CutSeq: c.seq}); err != nil {
 		return err
+	}
+	if c.holes {
+		for lane := range k.tails.active {
+			c.lanes[lane] = max(c.lanes[lane], k.tails.last[lane])
+		}
+		k.fold.Heads(func(lane string, seg uint64, _ int64) { c.lanes[lane] = max(c.lanes[lane], seg) })
 	}
 	names := make([]string, 0, len(c.lanes))
 	for lane := range c.lanes {
@@ -103,7 +159,8 @@ func (r *recovery) cutEntries(ctx context.Context) error {
 
 // cutLane begins a new segment behind what the shortened journal still holds.
 func (k *Kernel) cutLane(ctx context.Context, lane string, named uint64) error {
-	if seg, off := k.fold.Head(lane); off > 0 || seg > 1 {
+	if layout.Owned(lane) {
+		seg, _ := k.fold.Head(lane)
 		return k.cutOwned(ctx, lane, max(named, seg)+1)
 	}
 	t := k.tails.active[lane]

@@ -63,6 +63,11 @@ func (r *recovery) run() error {
 		r.before, r.prev, r.some = next, *e, true
 		return nil
 	})
+	var damage *journal.DamageError
+	if errors.As(err, &damage) && r.some && r.powerLost(r.prev.Seq+1) {
+		k.log.Warn("power was lost: the journal has a hole", "error", err)
+		err = r.cutHere()
+	}
 	if err != nil && !errors.Is(err, errCut) {
 		return err
 	}
@@ -185,7 +190,8 @@ func (r *recovery) skips(from journal.Cursor) error {
 		}
 		return nil
 	})
-	if err != nil {
+	var damage *journal.DamageError
+	if err != nil && !errors.As(err, &damage) { // the refold meets it too
 		return err
 	}
 	return r.aside()
@@ -244,10 +250,8 @@ func (r *recovery) entry(e *journal.Entry) error {
 
 // bad decides what it means that an entry's bytes are missing or others.
 func (r *recovery) bad(e *journal.Entry, err error) error {
-	k := r.k
-	if k.bootOf(r) != k.boot && e.Seq >= k.durable {
-		r.cutAt = &cut{seq: e.Seq, cursor: r.before, last: r.prev, some: r.some}
-		return errCut
+	if r.powerLost(e.Seq) {
+		return r.cutHere()
 	}
 	r.lost(e, err)
 	return nil

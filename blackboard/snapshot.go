@@ -1,7 +1,6 @@
 package blackboard
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -253,21 +252,4 @@ func splitSnapshot(text []byte) (h snapHeader, body, end []byte, ok bool) {
 		return h, nil, nil, false
 	}
 	return h, text[n+1 : at], text[at:], true
-}
-
-func parseSnapshot(body []byte) (lines []snapLine, tails []tailRecord, ok bool) {
-	sc := bufio.NewScanner(bytes.NewReader(body))
-	sc.Buffer(make([]byte, 64<<10), 1<<30)
-	for sc.Scan() {
-		var l snapLine
-		if json.Unmarshal(sc.Bytes(), &l) != nil {
-			return nil, nil, false
-		}
-		if l.Tail != nil {
-			tails = append(tails, *l.Tail)
-		} else {
-			lines = append(lines, l)
-		}
-	}
-	return lines, tails, sc.Err() == nil
 }

@@ -85,8 +85,13 @@ type Daemon struct {
 }
 
 // collect is the collector's target in percent: a daemon runs beside the work
-// it is there for, and its garbage is little.
-const collect = 50
+// it is there for, and its garbage is little. Coming up is one burst that
+// somebody waits for: it gets more room, within limits.
+const (
+	collect       = 50
+	collectComing = 400
+	roomComing    = 48 << 20
+)
 
 // New takes the board's lock and brings the board up: when it returns, what
 // was interrupted is repaired and every lane is watched.
@@ -98,7 +103,12 @@ func New(cfg Config) (d *Daemon, err error) {
 	if d.lock, err = Acquire(cfg.Layout); err != nil {
 		return nil, err
 	}
-	debug.SetGCPercent(collect)
+	debug.SetGCPercent(collectComing)
+	limit := debug.SetMemoryLimit(roomComing)
+	defer func() {
+		debug.SetGCPercent(collect)
+		debug.SetMemoryLimit(limit)
+	}()
 	d.file = newLogFile(cfg.Layout)
 	d.log = newLogger(d.file, cfg.Stderr)
 	d.fold = cfg.Fold

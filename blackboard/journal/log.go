@@ -24,6 +24,7 @@ type Log struct {
 	next   uint64
 	last   Entry
 	buf    []byte
+	failed error // a sync that failed: what it left on disk nobody can know
 }
 
 // Create opens the journal behind its last whole entry, and makes it where
@@ -52,6 +53,16 @@ func (g *Log) findLast(segs []Segment) error {
 	for i := len(segs) - 1; i >= 0; i-- {
 		s := segs[i]
 		last, end, found, err := lastEntry(s)
+		var damage *DamageError
+		if errors.As(err, &damage) && !s.Compressed {
+			// Recovery meets the damage too, and decides what it means: until
+			// then the journal ends before it.
+			last, end, found, err = lastByScan(s)
+			if errors.As(err, &damage) {
+				err = nil
+			}
+			g.seg = s.N
+		}
 		if err != nil {
 			return err
 		}
@@ -132,7 +143,7 @@ func lastIndex(b []byte, end int) int {
 }
 
 func lastByScan(s Segment) (last Entry, end int64, found bool, err error) {
-	c, err := scanSegment(s, Cursor{Segment: s.N}, false, func(e *Entry, _ []byte, _ Cursor) error {
+	c, err := scanSegment(s, Cursor{Segment: s.N}, !s.Compressed, func(e *Entry, _ []byte, _ Cursor) error {
 		last, found = *e, true
 		return nil
 	})
@@ -157,6 +168,9 @@ func (g *Log) Before() Cursor { return Cursor{g.seg, g.begin} }
 func (g *Log) Append(entries ...*Entry) error {
 	if len(entries) == 0 {
 		return nil
+	}
+	if g.failed != nil {
+		return g.failed
 	}
 	if err := g.ready(); err != nil {
 		return err
@@ -194,35 +208,75 @@ func (g *Log) write(b []byte) error {
 	return nil
 }
 
-// ready opens the segment to write to, the next one when this is full.
+// ready opens the segment to write to, the next one when this is full. A
+// segment is on disk before its successor has a name: after a power cut only
+// the last one can be torn.
 func (g *Log) ready() error {
 	if g.f != nil && g.off < g.max {
 		return nil
 	}
 	if g.off >= g.max {
-		g.seg, g.off = g.seg+1, 0
+		if err := g.finish(); err != nil {
+			return err
+		}
 	}
+	if err := g.open(); err != nil || g.off > 0 {
+		return err
+	}
+	if err := g.disk.SyncDir(g.layout.Journal()); err != nil {
+		return g.fail(err)
+	}
+	return nil
+}
+
+// fail keeps a failed sync.
+func (g *Log) fail(err error) error {
+	g.failed = &SyncError{Path: g.f.Name(), Err: err}
+	return g.failed
+}
+
+// SyncError is a sync that failed. Whatever its errno, it is none to wait out:
+// what the disk holds is not known any more.
+type SyncError struct {
+	Path string
+	Err  error
+}
+
+func (e *SyncError) Error() string { return fmt.Sprintf("syncing the journal %s: %v", e.Path, e.Err) }
+
+// Unwrap gives the cause.
+func (e *SyncError) Unwrap() error { return e.Err }
+
+// open opens the segment at hand. What stands behind the last whole entry is a
+// torn write of ours.
+func (g *Log) open() error {
 	f, err := os.OpenFile(g.layout.JournalSegment(g.seg), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("opening the journal: %w", err)
 	}
-	// What stands behind the last whole entry is a torn write of ours.
 	if fi, err := f.Stat(); err != nil || fi.Size() > g.off {
 		if err = errors.Join(err, g.disk.Truncate(f, g.off)); err != nil {
 			return errors.Join(fmt.Errorf("cutting the journal's torn end: %w", err), f.Close())
 		}
 	}
-	old := g.f
 	g.f = f
-	if old == nil {
-		return nil
-	}
-	return errors.Join(g.disk.Sync(old), old.Close(), g.disk.SyncDir(g.layout.Journal()))
+	return nil
 }
 
-// File is the file that is written to, for syncing; nil before the first
-// entry of a run.
-func (g *Log) File() *os.File { return g.f }
+// finish syncs a segment that is full, whoever wrote it, and turns to the next.
+func (g *Log) finish() error {
+	if g.f == nil {
+		if err := g.open(); err != nil {
+			return err
+		}
+	}
+	if err := g.disk.Sync(g.f); err != nil {
+		return g.fail(err)
+	}
+	err := g.f.Close()
+	g.f, g.seg, g.off = nil, g.seg+1, 0
+	return err
+}
 
 // Close closes the file; it does not sync it.
 func (g *Log) Close() error {

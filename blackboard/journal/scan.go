@@ -31,7 +31,9 @@ type Segment struct {
 }
 
 // Segments lists the journal's files in order. Where a segment stands both
-// plain and compressed (a crash between the two), the plain one counts.
+// plain and compressed (a crash between the two), the plain one counts. Empty
+// ones at the end are left out: a crash can leave the name of the next segment
+// before this one is whole, and this one is then the last.
 func Segments(l layout.Layout) ([]Segment, error) {
 	des, err := os.ReadDir(l.Journal())
 	if err != nil {
@@ -60,7 +62,15 @@ func Segments(l layout.Layout) ([]Segment, error) {
 		out = append(out, s)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].N < out[j].N })
+	for len(out) > 1 && out[len(out)-1].empty() {
+		out = out[:len(out)-1]
+	}
 	return out, nil
+}
+
+func (s Segment) empty() bool {
+	fi, err := os.Stat(s.Path)
+	return err == nil && fi.Size() == 0
 }
 
 // Open opens a segment for reading its uncompressed bytes.
