@@ -75,20 +75,10 @@ func (u *Runner) commit(ctx context.Context, b Batch, s *snapshot) (*commitment,
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err := u.publish(b, c); err != nil {
+	published, err := u.publish(b, s, c)
+	if !published {
 		return nil, err
 	}
-	var err error
-	if s.pure && s.head == r.head && len(c.changes) == len(s.changes) {
-		err = r.install(s.index, s.was)
-		if err == nil {
-			return c, nil
-		}
-		if !errors.Is(err, errIndexMoved) && !errors.Is(err, errIndexLocked) {
-			return c, err
-		}
-	}
-	c.left, c.held, err = r.bring(u.tmp("follow"), c.changes)
 	return c, err
 }
 
@@ -239,36 +229,6 @@ func (u *Runner) exact(c *commitment) error {
 	}
 	c.changes = got
 	return nil
-}
-
-// publish moves the reference, if it still is where the commit stands on.
-func (u *Runner) publish(b Batch, c *commitment) error {
-	r := u.repo
-	before := r.head
-	if before == "" {
-		before = r.zero
-	}
-	if err := u.marker.publishing(&pending{BatchID: b.ID, Ref: r.ref(), Before: r.head, Commit: c.sha}); err != nil {
-		return err
-	}
-	args := []string{"update-ref", "--create-reflog", "-m", "stigmergy gitops: " + firstLine(b.Message), r.ref(), c.sha, before}
-	if r.branch == "" {
-		args = append(args[:1:1], append([]string{"--no-deref"}, args[1:]...)...)
-	}
-	if _, err := r.run(call{args: args, locked: true}); err != nil {
-		now := *r
-		now.git = r.git
-		if e := now.look(); e == nil && now.head != r.head {
-			return errMoved
-		}
-		return err
-	}
-	return nil
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }
 
 // hook runs one of the repository's hooks, for who opted in.

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 func runAlone(dir string) int {
 	u, err := gitops.Prepare(gitops.Options{
 		Dir: dir, Root: dir, Mode: "end", Environ: os.Environ(), Now: time.Now, Rand: rand.Reader, Version: "test",
-		AllowStaged: os.Getenv("GITOPS_TEST_STAGED") != "",
+		AllowStaged: os.Getenv("GITOPS_TEST_STAGED") != "", Hooks: os.Getenv("GITOPS_TEST_HOOKS") != "",
 		Emit: func(e gitops.Event, again bool) error {
 			path := filepath.Join(dir, "..", "events")
 			if old, err := os.ReadFile(path); again && err == nil && strings.Contains(string(old), e.ID) {

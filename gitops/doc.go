@@ -13,8 +13,9 @@
 //	git diff-index --cached HEAD            what the commit will be
 //	the gates                               over exactly that
 //	git write-tree, commit-tree             a commit that nobody sees yet
-//	git update-ref REF NEW OLD              published, if the branch did not move
-//	the index                               follows, if it did not change (see index.go)
+//	git update-ref --stdin                  published, if the branch did not move, and in
+//	the index                               the next moment the index, if that did not
+//	                                        change either (see publish.go)
 //
 // A kill between any two of these leaves whole commits only; what the index
 // could not follow, the next run brings along.

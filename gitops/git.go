@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -46,6 +47,7 @@ func (e *GitError) Error() string {
 type call struct {
 	args    []string
 	in      []byte
+	said    []string // what it is told on standard input, for the log to show
 	index   string   // another index file than the repository's
 	environ []string // beside the usual
 	quiet   bool     // not part of the recipe: it only looks
@@ -88,8 +90,8 @@ func (g *git) guards() []string {
 	return args
 }
 
-// run runs one git and gives what it printed.
-func (g *git) run(c call) ([]byte, error) {
+// command is a git that is yet to be started.
+func (g *git) command(c call) *exec.Cmd {
 	ctx := c.ctx
 	if ctx == nil {
 		ctx = context.Background()
@@ -100,8 +102,6 @@ func (g *git) run(c call) ([]byte, error) {
 	if c.index != "" {
 		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+c.index)
 	}
-	var out, said bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.in), &out, &said
 	// A Ctrl-C goes to whoever stands in the terminal's group. git is not told:
 	// it ends what it began, and the run looks at the signal in between.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !c.tty}
@@ -110,20 +110,70 @@ func (g *git) run(c call) ([]byte, error) {
 	if c.locked && g.lock != nil {
 		cmd.ExtraFiles = []*os.File{g.lock}
 	}
-	begun := time.Now()
-	err := cmd.Run()
+	return cmd
+}
+
+// fault is how a git's end is told.
+func (c call) fault(err error, said []byte) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+		return nil
 	case errors.As(err, &exit):
-		err = &GitError{Args: c.args, Code: exit.ExitCode(), Said: said.String()}
+		return &GitError{Args: c.args, Code: exit.ExitCode(), Said: string(said)}
 	case errors.Is(err, exec.ErrNotFound):
-		err = fmt.Errorf("running git: %w (install git, or put it on PATH)", err)
-	default:
-		err = fmt.Errorf("running git %s: %w", c.args[0], err)
+		return fmt.Errorf("running git: %w (install git, or put it on PATH)", err)
 	}
+	return fmt.Errorf("running git %s: %w", c.args[0], err)
+}
+
+// run runs one git and gives what it printed.
+func (g *git) run(c call) ([]byte, error) {
+	cmd := g.command(c)
+	var out, said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.in), &out, &said
+	begun := time.Now()
+	err := c.fault(cmd.Run(), said.Bytes())
 	g.log.command(c, out.Bytes(), said.Bytes(), err, time.Since(begun))
 	return out.Bytes(), err
+}
+
+// talk runs one git that answers line by line: fn asks it, with words that a
+// NUL ends, and is given an error where the answer is another than expected.
+func (g *git) talk(c call, fn func(ask func(words []string, answer string) error) error) error {
+	cmd := g.command(c)
+	var heard, said bytes.Buffer
+	cmd.Stderr = &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return c.fault(err, nil)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return c.fault(err, nil)
+	}
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		return c.fault(err, nil)
+	}
+	lines := bufio.NewReader(out)
+	err = fn(func(words []string, answer string) error {
+		if _, err := in.Write(nul(words)); err != nil {
+			return fmt.Errorf("telling git %s: %w", c.args[0], err)
+		}
+		line, err := lines.ReadString('\n')
+		heard.WriteString(line)
+		if err != nil || line != answer+"\n" {
+			return fmt.Errorf("asking git %s: expected %q, found %q", c.args[0], answer, line)
+		}
+		return nil
+	})
+	_ = in.Close() // git ends, or has ended
+	if ended := c.fault(cmd.Wait(), said.Bytes()); ended != nil {
+		err = ended // it says why it gave no answer
+	}
+	g.log.command(c, heard.Bytes(), said.Bytes(), err, time.Since(begun))
+	return err
 }
 
 // line is what git printed, without the newline at its end.

@@ -18,9 +18,7 @@ import (
 //	stat(index)                still the file that the copy was made of?
 //	rename(index.lock, index)  else unlink(index.lock) and begin anew
 //
-// No git runs while the lock is held, so that a killed run leaves none behind.
-// Should it die between two of these calls, the lock is a second name of one
-// of its own files, by which the next run knows that it may be removed.
+// publish.go has the reference moved in between.
 
 // identity tells one state of the index from the next.
 type identity struct {
@@ -110,27 +108,53 @@ var errIndexMoved = errors.New("the index was changed meanwhile")
 // errIndexLocked says that somebody else holds index.lock.
 var errIndexLocked = errors.New("index.lock is held")
 
-// install puts a private index in the place of the person's, if that still is
-// what it was.
-func (r *repo) install(from string, was identity) error {
-	lock := r.file("index.lock")
-	if err := os.Link(from, lock); err != nil {
+// nextIndex is a private index that is to take the person's place.
+type nextIndex struct {
+	path string // "": the person's holds it all
+	was  identity
+	left []string // entries of the person's that stay as they are
+}
+
+// lockIndex takes index.lock for a private index, if the person's still is what
+// that was copied from.
+func (r *repo) lockIndex(next *nextIndex) error {
+	if next == nil || next.path == "" {
+		return nil
+	}
+	if err := os.Link(next.path, r.file("index.lock")); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return errIndexLocked
 		}
 		return fmt.Errorf("locking the index: %w", err)
 	}
 	now, err := identify(r.file("index"))
-	if err == nil && !now.same(was) {
+	if err == nil && !now.same(next.was) {
 		err = errIndexMoved
 	}
-	if err == nil {
-		if err = os.Rename(lock, r.file("index")); err == nil {
-			// Of two names of one file rename removes none.
-			return os.Remove(from)
-		}
+	if err != nil {
+		err = errors.Join(err, r.unlockIndex(next))
 	}
-	return errors.Join(err, os.Remove(lock))
+	return err
+}
+
+// installIndex puts the private index that holds the lock in its place.
+func (r *repo) installIndex(next *nextIndex) error {
+	if next == nil || next.path == "" {
+		return nil
+	}
+	if err := os.Rename(r.file("index.lock"), r.file("index")); err != nil {
+		return errors.Join(fmt.Errorf("bringing the index along: %w", err), r.unlockIndex(next))
+	}
+	// Of two names of one file rename removes none.
+	return os.Remove(next.path)
+}
+
+// unlockIndex lets go of index.lock.
+func (r *repo) unlockIndex(next *nextIndex) error {
+	if next == nil || next.path == "" {
+		return nil
+	}
+	return os.Remove(r.file("index.lock"))
 }
 
 // The pauses between attempts to get at the index, and how long it is tried.
@@ -159,6 +183,19 @@ func (r *repo) bring(tmp string, changes []Change) (left []string, held bool, er
 }
 
 func (r *repo) bringOnce(tmp string, changes []Change) (left []string, err error) {
+	next, err := r.follow(tmp, changes)
+	if err == nil {
+		err = r.lockIndex(next)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return next.left, r.installIndex(next)
+}
+
+// follow makes, in tmp, the person's index with a commit's changes in it: those
+// whose entries still are what they were before it.
+func (r *repo) follow(tmp string, changes []Change) (*nextIndex, error) {
 	if exists(r.file("index.lock")) {
 		return nil, errIndexLocked // not worth the work yet
 	}
@@ -170,6 +207,7 @@ func (r *repo) bringOnce(tmp string, changes []Change) (left []string, err error
 	if err != nil {
 		return nil, err
 	}
+	next := &nextIndex{path: tmp, was: was}
 	var todo []Change
 	for _, c := range changes {
 		switch e := have[c.Path]; {
@@ -177,19 +215,17 @@ func (r *repo) bringOnce(tmp string, changes []Change) (left []string, err error
 		case e.mode == c.OldMode && e.blob == c.OldBlob, c.OldMode == "" && e.blob == r.emptyBlob: // as before, or git add -N
 			todo = append(todo, c)
 		default:
-			left = append(left, c.Path)
+			next.left = append(next.left, c.Path)
 		}
 	}
 	if len(todo) == 0 {
-		return left, os.Remove(tmp)
+		next.path = ""
+		return next, os.Remove(tmp)
 	}
 	if _, err := r.run(call{args: []string{"update-index", "-z", "--index-info"}, in: indexInfo(r, todo), index: tmp}); err != nil {
 		return nil, err
 	}
-	if err := r.refresh(tmp, todo); err != nil {
-		return nil, err
-	}
-	return left, r.install(tmp, was)
+	return next, r.refresh(tmp, todo)
 }
 
 // refresh notes in an index how the files stand that were just set there, so

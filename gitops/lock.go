@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -170,20 +171,32 @@ func (r *repo) dead() ([]*marker, error) {
 	return out, nil
 }
 
-// sweep removes a dead run's private files, and a lock of the index that is
-// certainly its own.
-func (r *repo) sweep(runID string) {
-	list, _ := filepath.Glob(r.runFile(globEscape(runID), ".*"))
-	lock, err := os.Stat(r.file("index.lock"))
-	for _, path := range list {
-		if strings.HasSuffix(path, ".json") {
-			continue
-		}
-		if fi, e := os.Lstat(path); e == nil && err == nil && os.SameFile(fi, lock) {
+// release removes a lock of the index that certainly is a dead run's: a second
+// name of one of its private files.
+func (r *repo) release(runID string) {
+	lock, err := os.Lstat(r.file("index.lock"))
+	if err != nil {
+		return
+	}
+	for _, path := range r.private(runID) {
+		if fi, err := os.Lstat(path); err == nil && os.SameFile(fi, lock) {
 			_ = os.Remove(r.file("index.lock")) // what cannot be removed is told when it is needed
 		}
-		_ = os.RemoveAll(path)
 	}
+}
+
+// sweep removes a run's private files.
+func (r *repo) sweep(runID string) {
+	r.release(runID)
+	for _, path := range r.private(runID) {
+		_ = os.RemoveAll(path) // it takes room, and nothing else
+	}
+}
+
+// private are a run's files that nobody else needs.
+func (r *repo) private(runID string) []string {
+	list, _ := filepath.Glob(r.runFile(globEscape(runID), ".*"))
+	return slices.DeleteFunc(list, func(path string) bool { return strings.HasSuffix(path, ".json") })
 }
 
 func globEscape(s string) string {

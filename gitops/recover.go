@@ -31,6 +31,7 @@ func (u *Runner) recover(ctx context.Context) error {
 }
 
 func (u *Runner) revive(ctx context.Context, m *marker) error {
+	u.repo.release(m.RunID)
 	rec := Recovered{RunID: m.RunID, ProofDir: m.Bundle, What: "it had committed nothing more than its receipt says"}
 	published, err := u.published(m, &rec)
 	if err != nil {

@@ -48,7 +48,9 @@ func (l *runLog) command(c call, out, said []byte, err error, took time.Duration
 	if c.index != "" {
 		text = "GIT_INDEX_FILE=" + shellWord(strings.TrimPrefix(c.index, l.top+"/")) + " " + text
 	}
-	if len(c.in) > 0 {
+	if len(c.said) > 0 {
+		text = "printf '%s\\0' " + shellWords(c.said) + " | " + text
+	} else if len(c.in) > 0 {
 		text = fmt.Sprintf("%s # %d bytes on standard input", text, len(c.in))
 	}
 	l.lines("$ ", []byte(text))
