@@ -42,8 +42,9 @@ type Fold interface {
 	Dump(all bool, fn func(key string, value []byte, deleted bool) error) error
 	// Reset forgets the state, so that a dump can be put back.
 	Reset()
-	// Load puts one key of a dump back, before the first Apply.
-	Load(key string, value []byte)
+	// Load puts one key of a dump back, before the first Apply. It is cheapest
+	// in the order of the keys.
+	Load(key, value []byte)
 	// CAS gives the fold the content-addressed store, read by hash only.
 	CAS(get func(sha256 string) ([]byte, error))
 }

@@ -138,3 +138,16 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
+
+// TestKilledWhileSaving: what never got its name does not stay for ever.
+func TestKilledWhileSaving(t *testing.T) {
+	b := newBoard(t, nil)
+	b.close()
+	half := b.layout.Private("state", ".0000000000000007-delta.jsonl-1.tmp")
+	b.must(os.MkdirAll(b.layout.State(), 0o755))
+	b.must(os.WriteFile(half, []byte("{"), 0o644))
+	b.open()
+	if exists(half) {
+		t.Error("half a snapshot is still there")
+	}
+}

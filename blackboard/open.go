@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"stigmergy/blackboard/durable"
@@ -76,6 +78,7 @@ func (e *SettingError) Unwrap() error { return e.Err }
 
 // bring recovers and starts watching.
 func (k *Kernel) bring() (err error) {
+	k.leftovers()
 	if k.journal, err = journal.Create(k.layout, k.disk, k.config.Settings.SegmentMaxBytes); err != nil {
 		return err
 	}
@@ -103,6 +106,19 @@ func (k *Kernel) bring() (err error) {
 	}
 	k.ready = true
 	return nil
+}
+
+// leftovers removes what a run that was killed was about to name: half a
+// snapshot, half a compressed journal segment. A failure costs only the room.
+func (k *Kernel) leftovers() {
+	for _, dir := range []string{k.layout.Private(), k.layout.State(), k.layout.Journal()} {
+		des, _ := os.ReadDir(dir)
+		for _, d := range des {
+			if strings.HasPrefix(d.Name(), ".") && strings.HasSuffix(d.Name(), ".tmp") {
+				_ = os.Remove(filepath.Join(dir, d.Name()))
+			}
+		}
+	}
 }
 
 // restore hands the tails to lanes, which finds out what changed.

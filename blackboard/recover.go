@@ -114,8 +114,8 @@ func (r *recovery) load() (journal.Cursor, error) {
 		return journal.Cursor{}, fmt.Errorf("bringing the board up: %d journal entries were folded by fold version %d, this build has %d: run version %s's `stigmergy up --once` and try again: %w",
 			k.journal.Next()-h.Seq, h.Fold, k.fold.Version(), h.Version, ErrOtherBuild)
 	}
-	for key, value := range st.keys {
-		k.fold.Load(key, value)
+	for _, v := range st.keys {
+		k.fold.Load(v.key, v.value)
 	}
 	for i := range st.tails {
 		t := &st.tails[i]

@@ -145,12 +145,12 @@ func (p *replayer) load(sum string) (snapHeader, error) {
 	if h.Fold != p.opt.Fold.Version() {
 		return h, nil
 	}
-	lines, _, ok := parseSnapshot(body)
+	keys, ok := parseKeys(body)
 	if !ok {
 		return h, fmt.Errorf("replaying from the base state %s: it is damaged", sum)
 	}
-	for i := range lines {
-		p.opt.Fold.Load(lines[i].Key, lines[i].value())
+	for _, k := range keys {
+		p.opt.Fold.Load(k.key, k.value)
 	}
 	for lane, uid := range h.UIDs {
 		p.refold.uids[lane] = uid

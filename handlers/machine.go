@@ -144,7 +144,7 @@ func (m *Machine) Reset() {
 }
 
 // Load puts one key of a dump back, before the first entry.
-func (m *Machine) Load(key string, value []byte) { m.state.load(key, value) }
+func (m *Machine) Load(key, value []byte) { m.state.load(key, value) }
 
 // Waiting is what handlers have decided and not derived yet.
 func (m *Machine) Waiting() (list []blackboard.Waiting) {

@@ -19,6 +19,7 @@ type store struct {
 	dirty   btree.Map[string, bool]
 	undo    []change
 	changes uint64 // counts them, so that a range notices one under its feet
+	buf     []byte
 }
 
 type record struct {
@@ -156,7 +157,8 @@ func (s *store) dump(all bool, fn func(key string, value []byte, deleted bool) e
 	return err
 }
 
-// load puts a dumped record back, or takes a deleted one away.
-func (s *store) load(key string, value []byte) {
-	s.tree.Set(record{key + string(value), len(key)})
+// load puts a dumped record back.
+func (s *store) load(key, value []byte) {
+	s.buf = append(append(s.buf[:0], key...), value...)
+	s.tree.Load(record{string(s.buf), len(key)})
 }

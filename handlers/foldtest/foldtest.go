@@ -230,7 +230,7 @@ func (b *Board) Restart() {
 	b.Snapshot()
 	b.M = b.machine()
 	for k, v := range b.snapshot {
-		b.M.Load(k, []byte(v))
+		b.M.Load([]byte(k), []byte(v))
 	}
 }
 
