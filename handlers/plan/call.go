@@ -12,12 +12,18 @@ type call struct {
 	tx    *handlers.Tx
 	set   *settings.Settings
 	plans map[int]*planRec
-	order []int // of plans, as they were read
+	order []planRead
 
 	stages     map[string]*stageRec
-	stageOrder []string
+	stageOrder []stageRead
 	ready      bool // shards or slots may have become free
 }
+
+// planRead and stageRead are records as they were read, in that order; nil: new.
+type (
+	planRead  struct{ now, was *planRec }
+	stageRead struct{ now, was *stageRec }
+)
 
 func begin(tx *handlers.Tx) *call {
 	return &call{tx: tx, set: tx.Settings(), plans: map[int]*planRec{}, stages: map[string]*stageRec{}}

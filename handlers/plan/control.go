@@ -253,7 +253,7 @@ func (c *call) board() *planRec {
 		return p
 	}
 	p := &planRec{}
-	c.keepPlan(p)
+	c.keepPlan(p, nil)
 	return p
 }
 

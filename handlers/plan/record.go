@@ -124,13 +124,14 @@ func (c *call) plan(n int) *planRec {
 	if json.Unmarshal([]byte(v), p) != nil {
 		return nil
 	}
-	c.keepPlan(p)
+	was := *p
+	c.keepPlan(p, &was)
 	return p
 }
 
-func (c *call) keepPlan(p *planRec) {
+func (c *call) keepPlan(p, was *planRec) {
 	c.plans[p.N] = p
-	c.order = append(c.order, p.N)
+	c.order = append(c.order, planRead{p, was})
 }
 
 // planByID is a plan by its id; nil if there is none.
@@ -152,30 +153,39 @@ func (c *call) stage(plan, n int) *stageRec {
 	if s := c.stages[key]; s != nil {
 		return s
 	}
-	v, _ := c.tx.Get("s/" + key)
+	v, ok := c.tx.Get("s/" + key)
 	s := decodeStage(plan, n, v)
-	c.keepStage(s)
+	var was *stageRec
+	if ok {
+		was = new(stageRec)
+		*was = *s
+	}
+	c.keepStage(s, was)
 	return s
 }
 
-func (c *call) keepStage(s *stageRec) {
+func (c *call) keepStage(s, was *stageRec) {
 	key := stageKey(s.Plan, s.N)
 	c.stages[key] = s
-	c.stageOrder = append(c.stageOrder, key)
+	c.stageOrder = append(c.stageOrder, stageRead{s, was})
 }
 
-// flush writes the records that this call looked at.
+// flush writes the records that this call made or changed.
 func (c *call) flush() {
-	for _, n := range c.order {
-		p := c.plans[n]
-		text, err := json.Marshal(p)
+	for _, r := range c.order {
+		if r.was != nil && *r.was == *r.now {
+			continue
+		}
+		text, err := json.Marshal(r.now)
 		if err != nil {
 			panic(err)
 		}
-		c.tx.Put(planKey(n), string(text))
+		c.tx.Put(planKey(r.now.N), string(text))
 	}
-	for _, key := range c.stageOrder {
-		c.tx.Put("s/"+key, c.stages[key].encode())
+	for _, r := range c.stageOrder {
+		if r.was == nil || *r.was != *r.now {
+			c.tx.Put("s/"+stageKey(r.now.Plan, r.now.N), r.now.encode())
+		}
 	}
 }
 

@@ -112,14 +112,14 @@ func (c *call) accept(a ask, data *spec.Resolved, faults []byte) {
 		N: n + 1, ID: a.Req.Plan, User: a.User, Role: a.Role,
 		SHA256: data.PlanSHA256, Manifest: data.ManifestSHA256, State: planCreating, Since: c.tx.Now(),
 	}
-	c.keepPlan(p)
+	c.keepPlan(p, nil)
 	m := c.manifest(p)
 	p.Name = m.PlanName
 	c.tx.Put("plans", strconv.Itoa(p.N))
 	c.tx.Put("id/"+id, strconv.Itoa(p.N))
 	for i := range m.Stages {
 		c.keepStage(&stageRec{Plan: p.N, N: i, Total: m.Stages[i].Shards, Slots: max(1, m.Stages[i].Concurrency),
-			Retries: m.Stages[i].Retries, TimeoutMS: int(m.Stages[i].TimeoutMS)})
+			Retries: m.Stages[i].Retries, TimeoutMS: int(m.Stages[i].TimeoutMS)}, nil)
 	}
 	c.introduce()
 	c.say(p, item{Kind: itemEvent, Topic: "hxo.plan", Data: string(new(handlers.Object).

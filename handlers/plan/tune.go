@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"stigmergy/handlers"
 )
@@ -28,66 +29,91 @@ const (
 	actionPartition   = "change_partitioner"
 )
 
-// result is one in a window: when it came, and how long it took.
-type measured struct{ at, ms uint32 } // at in tenths of a second
+// window are the last results of a stage as they are kept, in the order in which
+// they came: for each, when, in tenths of a second, and how many milliseconds it
+// took, four bytes each.
+type window string
+
+const perResult = 8
+
+func (w window) len() int        { return len(w) / perResult }
+func (w window) at(i int) uint32 { return w.word(perResult * i) }
+func (w window) ms(i int) uint32 { return w.word(perResult*i + 4) }
+
+func (w window) word(i int) uint32 {
+	return uint32(w[i])<<24 | uint32(w[i+1])<<16 | uint32(w[i+2])<<8 | uint32(w[i+3])
+}
+
+// since is the window without its first n.
+func (w window) since(n int) window { return w[perResult*n:] }
 
 func windowKey(s *stageRec) string { return "a/" + stageKey(s.Plan, s.N) }
 
 // window are the last results of a stage, with a new one.
-func (c *call) window(s *stageRec, ms float64) []measured {
+func (c *call) window(s *stageRec, ms float64) window {
 	v, _ := c.tx.Get(windowKey(s))
-	now := measured{uint32(c.tx.Now() / 100), uint32(min(max(ms, 0), math.MaxUint32))}
-	w := make([]measured, 0, len(v)/8+1)
-	for i := 0; i+8 <= len(v); i += 8 {
-		m := measured{binary.BigEndian.Uint32([]byte(v[i : i+4])), binary.BigEndian.Uint32([]byte(v[i+4 : i+8]))}
-		if now.at-m.at <= uint32(c.set.AutotuneWindow.Age.Milliseconds()/100) {
-			w = append(w, m)
-		}
+	was, now, first := window(v), uint32(c.tx.Now()/100), 0
+	age := uint32(c.set.AutotuneWindow.Age.Milliseconds() / 100)
+	for first < was.len() && now-was.at(first) > age {
+		first++
 	}
-	w = append(w, now)
-	w = w[max(0, len(w)-max(1, c.set.AutotuneWindow.Results)):]
-	b := make([]byte, 0, 8*len(w))
-	for _, m := range w {
-		b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, m.at), m.ms)
-	}
-	c.tx.Put(windowKey(s), string(b))
-	return w
+	was = was.since(max(first, was.len()+1-max(1, c.set.AutotuneWindow.Results)))
+	var b strings.Builder
+	b.Grow(len(was) + perResult)
+	b.WriteString(string(was))
+	var last [perResult]byte
+	binary.BigEndian.PutUint32(last[:4], now)
+	binary.BigEndian.PutUint32(last[4:], uint32(min(max(ms, 0), math.MaxUint32)))
+	b.Write(last[:])
+	c.tx.Put(windowKey(s), b.String())
+	return window(b.String())
 }
 
 // forgetWindow has a stage judged by what comes from now on.
 func (c *call) forgetWindow(s *stageRec) { c.tx.Delete(windowKey(s)) }
 
-func quantile(sorted []uint32, q float64) uint32 {
-	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
+// rank is which of n sorted values, from 1, is their quantile q.
+func rank(n int, q float64) int { return max(1, int(math.Ceil(q*float64(n)))) }
+
+// quantile is the quantile q of what a window's results took.
+func (w window) quantile(q float64) uint32 {
+	all := make([]uint32, w.len())
+	for i := range all {
+		all[i] = w.ms(i)
+	}
+	slices.Sort(all)
+	return all[rank(len(all), q)-1]
 }
 
-func sortedMS(w []measured) []uint32 {
-	out := make([]uint32, len(w))
-	for i, m := range w {
-		out[i] = m.ms
+// beyond tells whether the quantile q is above a limit: counting costs less
+// than sorting, and it is asked with every result.
+func (w window) beyond(q float64, limit int64) bool {
+	within := 0
+	for i := range w.len() {
+		if int64(w.ms(i)) <= limit {
+			within++
+		}
 	}
-	slices.Sort(out)
-	return out
+	return within < rank(w.len(), q)
 }
 
 // measure looks at a stage's results with a new one, and signals.
 func (c *call) measure(p *planRec, s *stageRec, sum [32]byte, ms float64) {
 	w := c.window(s, ms)
 	least := max(1, c.set.AutotuneWindow.Least)
-	if len(w) < least {
+	n := w.len()
+	if n < least {
 		return
 	}
-	all := sortedMS(w)
-	p95 := quantile(all, 0.95)
-	if int64(p95) > c.set.AutotuneHotspot.Milliseconds() {
-		c.signal(p, s, sum, signalHotspot, float64(p95), actionSplit)
+	if w.beyond(0.95, c.set.AutotuneHotspot.Milliseconds()) {
+		c.signal(p, s, sum, signalHotspot, float64(w.quantile(0.95)), actionSplit)
 	}
-	if int64(p95)*10 > int64(s.TimeoutMS)*8 {
-		c.signal(p, s, sum, signalTimeout, float64(p95), actionSplit)
+	if w.beyond(0.95, int64(s.TimeoutMS)*8/10) {
+		c.signal(p, s, sum, signalTimeout, float64(w.quantile(0.95)), actionSplit)
 	}
-	if len(w) >= 2*least {
-		before, now := quantile(sortedMS(w[:len(w)-least]), 0.5), quantile(sortedMS(w[len(w)-least:]), 0.5)
-		if now > 2*max(before, 1) {
+	if n >= 2*least {
+		now := w.since(n - least).quantile(0.5)
+		if before := w[:perResult*(n-least)]; now > 2 && !before.beyond(0.5, int64(now-1)/2) {
 			c.signal(p, s, sum, signalLatency, float64(now), actionPartition)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -25,7 +26,8 @@ type process struct {
 	proc   *os.Process
 	theirs []*os.File // ends of pipes, until it has them
 	ours   []*os.File
-	wg     sync.WaitGroup // of who copies
+	open   atomic.Int32  // pipes that are not read to their ends, and their starter
+	ends   chan struct{} // closed when none is
 }
 
 // ending is what a process came to.
@@ -41,6 +43,8 @@ const linger = time.Second
 // run starts the process, takes in what it says, and returns when nothing of
 // it is left: neither of its group nor of its pipes.
 func (p *process) run(ctx context.Context, out io.Writer) ending {
+	p.ends = make(chan struct{})
+	p.open.Store(1)
 	stdout, stderr, err := p.start()
 	defer p.close(&p.ours)
 	if err != nil {
@@ -126,9 +130,9 @@ func (p *process) input() (*os.File, error) {
 		return nil, err
 	}
 	p.ours, p.theirs = append(p.ours, w), append(p.theirs, r)
-	p.wg.Add(1)
+	p.open.Add(1)
 	go func() {
-		defer p.wg.Done()
+		defer p.ended()
 		_, _ = io.Copy(w, p.stdin) // a process need not read what it is given
 		_ = w.Close()
 	}()
@@ -137,9 +141,9 @@ func (p *process) input() (*os.File, error) {
 
 // copy takes in what comes out of a pipe, beside the caller.
 func (p *process) copy(w io.Writer, r *os.File) {
-	p.wg.Add(1)
+	p.open.Add(1)
 	go func() {
-		defer p.wg.Done()
+		defer p.ended()
 		buf := p.bufs.Get().(*[]byte)
 		defer p.bufs.Put(buf)
 		for {
@@ -156,25 +160,28 @@ func (p *process) copy(w io.Writer, r *os.File) {
 	}()
 }
 
+// ended tells that a pipe was read to its end.
+func (p *process) ended() {
+	if p.open.Add(-1) == 0 {
+		close(p.ends)
+	}
+}
+
 // drain waits until the pipes are read to their ends, and tells whether they
 // were closed by then.
 func (p *process) drain() bool {
-	done := make(chan struct{})
-	go func() {
-		p.wg.Wait()
-		close(done)
-	}()
+	p.ended() // nobody starts to read any more
 	late := time.NewTimer(linger)
 	defer late.Stop()
 	select {
-	case <-done:
+	case <-p.ends:
 		return true
 	case <-late.C:
 	}
 	for _, f := range p.ours {
 		_ = f.SetDeadline(time.Unix(1, 0)) // a pipe of ours can be given up
 	}
-	<-done
+	<-p.ends
 	return false
 }
 

@@ -14,7 +14,11 @@ type publisher struct {
 	mu   sync.Mutex // guards what follows
 	busy bool
 	next []*waiting
+	done map[string]bool // names that are on the disk: some of those given
 }
+
+// maxDone is how many of them are known at the most.
+const maxDone = 1024
 
 type waiting struct {
 	object *durable.Object
@@ -25,6 +29,11 @@ type waiting struct {
 func (p *publisher) put(o *durable.Object) error {
 	w := &waiting{object: o, done: make(chan error, 1)}
 	p.mu.Lock()
+	if p.done[o.Name()] && o.Stands() { // as empty outputs do: the disk has nothing to do
+		p.mu.Unlock()
+		o.Discard()
+		return nil
+	}
 	p.next = append(p.next, w)
 	idle := !p.busy
 	p.busy = true
@@ -50,8 +59,24 @@ func (p *publisher) work() {
 		for i, w := range list {
 			objects[i] = w.object
 		}
-		for i, err := range p.cas.Publish(objects...) {
+		errs := p.cas.Publish(objects...)
+		p.note(objects, errs)
+		for i, err := range errs {
 			list[i].done <- err
+		}
+	}
+}
+
+// note remembers what is on the disk.
+func (p *publisher) note(objects []*durable.Object, errs []error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done == nil || len(p.done)+len(objects) > maxDone {
+		p.done = map[string]bool{}
+	}
+	for i, o := range objects {
+		if errs[i] == nil {
+			p.done[o.Name()] = true
 		}
 	}
 }

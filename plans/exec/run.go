@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -133,11 +132,11 @@ func (r *Runner) Start(ctx context.Context, t *Task) (Result, *durable.Object, e
 
 // prepare makes the process of a task, not yet started.
 func (r *Runner) prepare(t *Task, list []source, dir string) (*process, error) {
-	p := &process{dir: filepath.Join(dir, "cwd"), fork: r.fork, bufs: &r.bufs}
+	p := &process{dir: dir, fork: r.fork, bufs: &r.bufs}
 	var names []string
 	var err error
 	if plan.WantsInputs(t.Job.Argv) {
-		if names, err = paths(list, filepath.Join(dir, "in")); err != nil {
+		if names, err = paths(list, parts(dir)); err != nil {
 			return nil, fmt.Errorf("preparing the inputs: %w", err)
 		}
 	}

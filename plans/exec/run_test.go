@@ -284,7 +284,7 @@ func TestEnvironment(t *testing.T) {
 	b := newBench(t)
 	task := b.task("sh", "-c", `pwd | sed "s,^.*/run/[^/]*,,"; ls -A; test "$HOME" = "$PWD" && env | grep -v -E '^(PATH|HOME|TMPDIR|PWD|STIGMERGY_RUN|_|SHLVL|OLDPWD)=' | sort`)
 	task.Job.Env = map[string]string{"GREETING": "hi", "TZ": "Europe/Berlin"}
-	b.gives(task, "/1/cwd\nGREETING=hi\nLC_ALL=C\nTZ=Europe/Berlin\n")
+	b.gives(task, "/1\nGREETING=hi\nLC_ALL=C\nTZ=Europe/Berlin\n")
 }
 
 func TestLargeOutput(t *testing.T) {
@@ -312,4 +312,25 @@ func BenchmarkRun(b *testing.B) {
 			b.Fatal(res.Error)
 		}
 	}
+}
+
+// TestStoredAgain: an output that was stored before is stored again where
+// somebody took it away, or wrote into it.
+func TestStoredAgain(t *testing.T) {
+	b := newBench(t)
+	path := b.cas.Layout.Blob(sum("same\n"))
+	for _, spoil := range []func() error{
+		func() error { return nil },
+		func() error { return os.Remove(path) },
+		func() error { return os.Chmod(path, 0o644) },
+		func() error { return os.WriteFile(path, []byte("else"), 0o644) },
+	} {
+		if b.gives(b.task("echo", "same"), "same\n"); t.Failed() {
+			return
+		}
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.gives(b.task("echo", "same"), "same\n")
 }

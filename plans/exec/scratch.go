@@ -19,8 +19,11 @@ const mark = "STIGMERGY_RUN"
 // scratch is the folder in which the shards of one executor run:
 //
 //	BOARD/.stigmergy/run/RANDOM/        locked while the executor lives
-//	BOARD/.stigmergy/run/RANDOM/N/cwd   one shard
-//	BOARD/.stigmergy/run/RANDOM/N/in/I  a part of a file that a shard has as input I
+//	BOARD/.stigmergy/run/RANDOM/N       where one shard runs
+//	BOARD/.stigmergy/run/RANDOM/N.in/I  a part of a file that a shard has as input I
+//
+// A shard that needs no more has one folder: to make one costs a file system
+// more, the more of them went away of late.
 type scratch struct {
 	dir  string
 	lock *os.File
@@ -78,18 +81,20 @@ func sweep(base string) {
 // make makes the folder of one shard.
 func (s *scratch) make(n uint64) (string, error) {
 	dir := filepath.Join(s.dir, strconv.FormatUint(n, 10))
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
-	}
-	return dir, os.Mkdir(filepath.Join(dir, "cwd"), 0o700)
+	return dir, os.Mkdir(dir, 0o700)
 }
+
+// parts is where the parts of files stand that the shard of a folder has.
+func parts(dir string) string { return dir + ".in" }
 
 // remove deletes it with all that the shard left there.
 func (s *scratch) remove(dir string) {
-	if os.Remove(filepath.Join(dir, "cwd")) == nil && os.Remove(dir) == nil {
-		return
+	if syscall.Rmdir(dir) != nil {
+		removeAll(dir)
 	}
-	removeAll(dir)
+	if !errors.Is(syscall.Rmdir(parts(dir)), fs.ErrNotExist) {
+		removeAll(parts(dir))
+	}
 }
 
 func (s *scratch) close() error {

@@ -19,7 +19,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := filepath.Join(cas.Layout.Private("run"), "dead")
-	if err := os.MkdirAll(filepath.Join(dead, "1", "cwd"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dead, "1"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	start := func(dir string) *exec.Cmd {

@@ -80,10 +80,9 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 	if err := json.Unmarshal(e.Payload, &job); err != nil {
 		return fmt.Errorf("reading the effect %s: %w", e.Key, err)
 	}
-	begun := make(chan struct{})
-	stop := w.beats(ctx, e.Key, &job, begun, report)
-	res, err := w.result(ctx, &job, begun)
-	stop()
+	pulse := w.pulse(ctx, e.Key, &job, report)
+	res, err := w.result(ctx, &job, pulse.begun)
+	pulse.stop()
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func (w *Worker) Do(ctx context.Context, e blackboard.Effect, report func(lane s
 
 // result waits for its turn and runs the shard; the slot is free again while
 // the output goes to the disk.
-func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun chan<- struct{}) (Result, error) {
+func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun func()) (Result, error) {
 	r, err := w.run()
 	if err != nil {
 		return Result{}, err
@@ -104,7 +103,7 @@ func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun chan<- str
 	if err := w.slots.take(ctx); err != nil {
 		return Result{}, err
 	}
-	close(begun)
+	begun()
 	var object *durable.Object
 	task, err := w.Shelf.Task(job)
 	var res Result
@@ -124,35 +123,57 @@ func (w *Worker) result(ctx context.Context, job *plan.ExecRun, begun chan<- str
 // by then.
 const soon = time.Second
 
-// beats tells every so often that the shard is still wanted: it may wait for
-// its turn, and run, for longer than a lease.
-func (w *Worker) beats(ctx context.Context, key string, job *plan.ExecRun, begun <-chan struct{}, report func(string, []byte) error) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	every := max(w.cfg.Beat(), 10*time.Millisecond)
-	tick := time.NewTicker(every)
-	go func() {
-		defer close(done)
-		defer tick.Stop()
-		beat := Heartbeat{Executor: plan.ExecutorBuiltin, CASIDs: []string{job.CASID}, PlanID: job.PlanID, Waiting: true}
-		var first <-chan time.Time
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-begun:
-				begun, beat.Waiting, first = nil, false, time.After(min(soon, every))
-				continue
-			case <-first:
-			case <-tick.C:
-			}
-			line, err := w.line("federation.heartbeat", key, job.PlanID, beat)
-			if err == nil {
-				_ = report(plan.LaneExec, line) // the next one tells it too
-			}
-		}
-	}()
-	return func() { cancel(); <-done }
+// pulse tells every so often that a shard is still wanted: it may wait for its
+// turn, and run, for longer than a lease.
+type pulse struct {
+	w      *Worker
+	ctx    context.Context
+	key    string
+	every  time.Duration
+	report func(lane string, line []byte) error
+
+	mu    sync.Mutex // guards what follows, and is held while a beat is on its way
+	beat  Heartbeat
+	timer *time.Timer
+	ended bool
+}
+
+func (w *Worker) pulse(ctx context.Context, key string, job *plan.ExecRun, report func(string, []byte) error) *pulse {
+	p := &pulse{w: w, ctx: ctx, key: key, every: max(w.cfg.Beat(), 10*time.Millisecond), report: report,
+		beat: Heartbeat{Executor: plan.ExecutorBuiltin, CASIDs: []string{job.CASID}, PlanID: job.PlanID, Waiting: true}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = time.AfterFunc(p.every, p.tell)
+	return p
+}
+
+func (p *pulse) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || p.ctx.Err() != nil {
+		return
+	}
+	line, err := p.w.line("federation.heartbeat", p.key, p.beat.PlanID, p.beat)
+	if err == nil {
+		_ = p.report(plan.LaneExec, line) // the next one tells it too
+	}
+	p.timer.Reset(p.every)
+}
+
+// begun says that the shard has its turn.
+func (p *pulse) begun() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beat.Waiting = false
+	p.timer.Reset(min(soon, p.every))
+}
+
+// stop returns when no beat is on its way any more.
+func (p *pulse) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.timer.Stop()
 }
 
 // line is one of the worker lane's.
