@@ -10,7 +10,7 @@ import (
 
 // noDaemon is what waits for an answer of the daemon's and gets none.
 func noDaemon(doing string, l layout.Layout) error {
-	return &Fault{Doing: doing, Err: errors.New("no daemon holds " + l.Dir), Try: "stigmergy up", Code: codeBusy}
+	return &Fault{Doing: doing, Err: errors.New("no daemon holds " + l.Dir + ": run `stigmergy up`"), Try: "stigmergy up", Code: codeBusy}
 }
 
 // ask sends one request to the board's daemon; none: exit 75.

@@ -46,15 +46,24 @@ func (a *app) board() (layout.Layout, error) {
 	if err == nil {
 		return l, nil
 	}
-	f := &Fault{Err: err, Path: l.Dir, Code: codeUsage}
 	if errors.Is(err, layout.ErrNoBoard) {
-		f.Try = "stigmergy init"
-		if l.Dir != "" {
-			f.Try += " " + l.Dir
-		}
-		f.Path = ""
+		return l, noBoard(l, cwd)
 	}
-	return l, f
+	return l, &Fault{Err: err, Path: l.Dir, Code: codeUsage, Try: "ls -ld " + shellQuote(l.Dir)}
+}
+
+// noBoard says where a board was looked for, and how one is made.
+func noBoard(l layout.Layout, cwd string) error {
+	f := &Fault{Doing: "looking for a board from here upwards", Path: cwd, Try: "stigmergy init", Code: codeUsage}
+	why := ""
+	if l.Dir != "" {
+		f.Doing, f.Path, f.Try = "opening the board", l.Dir, "stigmergy init "+shellQuote(l.Dir)
+		if _, err := os.Lstat(l.Dir); err == nil {
+			why = "it holds no .stigmergy folder: "
+		}
+	}
+	f.Err = fmt.Errorf("%s%w: run `%s`", why, layout.ErrNoBoard, f.Try)
+	return f
 }
 
 // boardOr is board, or where a new one would be made: -C, the environment, or

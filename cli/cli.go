@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -86,7 +87,28 @@ func (a *app) run(args []string) error {
 	if errors.Is(err, context.Canceled) {
 		return a.stopped(err)
 	}
-	return err
+	return advised(err, command)
+}
+
+// advised names what to try next where a fault does not.
+func advised(err error, command *kong.Context) error {
+	var q *quietError
+	var path *fs.PathError
+	code := exitCode(err)
+	if code == codeOK || errors.As(err, &q) {
+		return err
+	}
+	f := asFault(err)
+	switch {
+	case f.Try != "":
+	case errors.As(err, &path):
+		f.Try = "ls -ld " + shellQuote(path.Path)
+	case code == codeUsage, code == codeRefused:
+		f.Try = "stigmergy " + commandPath(command.Selected()) + " --help"
+	case code == codeBusy, code == codeTimeout:
+		f.Try = "stigmergy status"
+	}
+	return f
 }
 
 // asFlags takes what other programs take too: help [COMMAND] and --version.
@@ -114,10 +136,15 @@ func (a *app) parse(args []string) (command *kong.Context, err error) {
 		}
 	}()
 	command, err = a.parser.Parse(args)
-	if err != nil {
-		return nil, slip(args, err)
+	if err == nil {
+		return command, nil
 	}
-	return command, nil
+	if sorted, ok := flagsFirst(args, err); ok {
+		if command, again := a.parser.Parse(sorted); again == nil {
+			return command, nil
+		}
+	}
+	return nil, slip(args, err)
 }
 
 // newParser makes the parser of one command, or of all for "".

@@ -142,24 +142,62 @@ func (f *Fault) json(code int) []byte {
 func asFault(err error) *Fault {
 	var f *Fault
 	if errors.As(err, &f) {
-		if err.Error() == f.Error() {
-			return f
-		}
 		whole := *f
-		whole.Doing, whole.Expected, whole.Found, whole.Err = "", "", "", err
+		if err.Error() != f.Error() {
+			whole.Doing, whole.Expected, whole.Found, whole.Err = "", "", "", err
+		}
+		whole.spell()
 		return &whole
 	}
 	f = &Fault{Err: err}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		f.Path = path.Path
-		f.Err = errors.New(strings.ReplaceAll(err.Error(), path.Path+": ", ""))
-	}
 	if errors.Is(err, layout.ErrNoBoard) {
 		f.Try = "stigmergy init"
 	}
+	f.spell()
 	return f
 }
+
+// spell takes out of the cause what has a place of its own: the file, and,
+// where nothing else says it, what was being done, with which all errors of the
+// floors below begin.
+func (f *Fault) spell() {
+	if f.Err == nil {
+		return
+	}
+	text := f.Err.Error()
+	var path *fs.PathError
+	if errors.As(f.Err, &path) && (f.Path == "" || f.Path == path.Path) {
+		f.Path = path.Path
+		text = strings.Replace(text, path.Op+" "+path.Path+": ", "", 1)
+		text = strings.Replace(text, path.Path+": ", "", 1)
+	}
+	if doing, rest, ok := strings.Cut(text, ": "); ok && f.Doing == "" && !strings.Contains(doing, "\"") {
+		f.Doing, text = doing, rest
+	} else if doing, rest, ok := cutQuoted(text); ok && f.Doing == "" {
+		f.Doing, text = doing, rest
+	}
+	if text != f.Err.Error() {
+		f.Err = &spelled{text, f.Err}
+	}
+}
+
+// cutQuoted cuts at the first ": " behind a text in double quotes.
+func cutQuoted(text string) (before, after string, ok bool) {
+	at := strings.Index(text, "\": ")
+	if at < 0 {
+		return text, "", false
+	}
+	return text[:at+1], text[at+3:], true
+}
+
+// spelled is an error in fewer words.
+type spelled struct {
+	text string
+	err  error
+}
+
+func (s *spelled) Error() string { return s.text }
+func (s *spelled) Unwrap() error { return s.err }
 
 // usage is a fault of the command line.
 func usage(doing, expected, found, try string) error {

@@ -55,7 +55,7 @@ func TestFaultAsJSON(t *testing.T) {
 			t.Errorf("no %q in %v", key, got)
 		}
 	}
-	if got["path"] != "/b/ci.jsonl" || got["error"] != "/b/ci.jsonl: posting: open permission denied" {
+	if got["path"] != "/b/ci.jsonl" || got["doing"] != "posting" || got["error"] != "posting: /b/ci.jsonl: permission denied" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -66,8 +66,26 @@ func TestFaultSentence(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	wrapped := asFault(fmt.Errorf("above: %w", &Fault{Doing: "below", Path: "p", Try: "this", Code: 65}))
-	if wrapped.Try != "this" || wrapped.Error() != "p: above: below: p" {
+	if wrapped.Try != "this" || wrapped.Error() != "above: p: below: p" {
 		t.Errorf("%q %q", wrapped.Error(), wrapped.Try)
+	}
+}
+
+// What a floor below was doing goes where a reader of the JSON looks for it.
+func TestFaultIsSpelledOut(t *testing.T) {
+	denied := &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}
+	for _, c := range []struct {
+		err               error
+		doing, path, text string
+	}{
+		{badUse(errors.New(`reading the filter "a: b": it names no path`)), `reading the filter "a: b"`, "", `reading the filter "a: b": it names no path`},
+		{&Fault{Doing: "reading the plan", Path: "x", Err: denied}, "reading the plan", "x", "reading the plan: x: permission denied"},
+		{fmt.Errorf("checking: %w", denied), "checking", "x", "checking: x: permission denied"},
+		{errors.New("alone"), "", "", "alone"},
+	} {
+		if f := asFault(c.err); f.Doing != c.doing || f.Path != c.path || f.Error() != c.text {
+			t.Errorf("%v: doing %q, path %q, %s", c.err, f.Doing, f.Path, f.Error())
+		}
 	}
 }
 

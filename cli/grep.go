@@ -3,6 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"stigmergy/blackboard/query"
 )
@@ -35,6 +38,9 @@ Where GNU grep differs: there is nothing to recurse into (-r); -o is the output 
 
 // Run prints the lines that match.
 func (c *grepCmd) Run(a *app) error {
+	if err := noContext(a.line.Board); err != nil {
+		return err
+	}
 	req, err := c.selectFlags.request(a, c.Topics)
 	if err != nil {
 		return err
@@ -71,6 +77,18 @@ func (c *grepCmd) Run(a *app) error {
 		return c.around(a, e, req, g)
 	}
 	return c.print(a, e, req, g)
+}
+
+// noContext finds GNU grep's -C NUM behind -C.
+func noContext(board string) error {
+	n := filepath.Base(board)
+	if _, err := strconv.ParseUint(n, 10, 31); err != nil {
+		return nil
+	}
+	if _, err := os.Lstat(board); err == nil {
+		return nil
+	}
+	return usage("searching", "a board behind -C; lines around a match are --context", n, "stigmergy grep --context "+n+" PATTERN")
 }
 
 // printer marks what was searched for.

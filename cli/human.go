@@ -34,3 +34,15 @@ func humanAge(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
+
+// quote is what a message quotes.
+func quote(s string) string { return fmt.Sprintf("%q", clip(s)) }
+
+// clip shortens what a message quotes.
+func clip(s string) string {
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}

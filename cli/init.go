@@ -67,6 +67,15 @@ func echo(lane string) string {
 	return `echo '{"type":"build.done","data":{"ok":true}}' >> ` + shellQuote(lane)
 }
 
+// shellWords are words for a shell.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = shellQuote(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
 // shellQuote is s as one word of a shell.
 func shellQuote(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {

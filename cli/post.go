@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -95,7 +96,7 @@ func (c *postCmd) open(a *app) (*poster, error) {
 		c.Lane = a.getenv("STIGMERGY_LANE")
 	}
 	p := &poster{a: a, cmd: c, l: l}
-	if p.lane, err = c.lane(); err != nil {
+	if p.lane, err = c.lane(a); err != nil {
 		return nil, err
 	}
 	if p.settings, err = a.someSettings(l); err != nil {
@@ -130,14 +131,14 @@ func userName(uid uint32) string {
 
 // lane is the escaped name of the lane to write: one that may be written by
 // anybody, inside the board.
-func (c *postCmd) lane() (string, error) {
+func (c *postCmd) lane(a *app) (string, error) {
 	raw := c.Lane
 	if raw == "" {
-		name := "unknown"
-		if u, err := user.Current(); err == nil && u.Username != "" {
-			name = strings.NewReplacer("/", "_", `\`, "_").Replace(u.Username)
+		name := a.getenv("USER")
+		if u, err := user.Current(); name == "" && err == nil {
+			name = u.Username
 		}
-		raw = "post-" + name
+		raw = "post-" + cmp.Or(strings.NewReplacer("/", "_", `\`, "_").Replace(name), "unknown")
 	}
 	raw = strings.TrimSuffix(raw, layout.LaneExt)
 	lane, ok := layout.LaneName(raw + layout.LaneExt)
@@ -251,6 +252,9 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z"
 // has one (the two must agree), else now.
 func (p *poster) time(data []byte) (string, error) {
 	if p.cmd.Time != "" {
+		if _, err := time.Parse(time.RFC3339Nano, p.cmd.Time); err == nil {
+			return p.cmd.Time, nil // as it was written
+		}
 		t, err := query.ParseTime(p.cmd.Time, p.a.now())
 		if err != nil {
 			return "", badUse(err)
@@ -352,13 +356,14 @@ func (p *poster) print(id, pos string) error {
 
 // check says why a line must not be appended: exit 65, or 77 for a forgery.
 func (p *poster) check(line []byte, ev *contracts.Event, doing string) error {
-	if r := p.checker.Check(line, ev); r != nil {
-		return refusal(doing, r)
-	}
-	if p.policy.Forged(ev.Topic, p.lane) {
+	r := p.checker.Check(line, ev)
+	if (r == nil || r.Reason == contracts.ReasonContract) && p.policy.Forged(ev.Topic, p.lane) { // mending the data would not help
 		return &Fault{Doing: doing, Position: "/type", Expected: "a topic that this lane may carry",
 			Found: fmt.Sprintf("%s, which only lane %s carries", ev.TopicName, ev.Topic.Owner),
 			Try:   "stigmergy topics " + ev.TopicName, Code: codePolicy}
+	}
+	if r != nil {
+		return refusal(doing, r)
 	}
 	return nil
 }
@@ -371,23 +376,16 @@ func refusal(doing string, r *contracts.Refusal) error {
 	}
 	e := r.Errors[0]
 	f.Position, f.Expected, f.Found = e.Pointer, e.Expected, e.Got
-	f.Try = e.Hint
-	if f.Try == "" && r.Topic != "" {
+	switch {
+	case e.Hint != "":
+		f.Try = e.Hint
+	case r.Topic != "":
 		f.Try = "stigmergy topics " + r.Topic + " --sample"
+	default:
+		f.Try = "stigmergy topics"
 	}
 	if n := len(r.Errors); n > 1 {
 		f.Err = fmt.Errorf("%s, the first of %d errors", r.Reason, n)
 	}
 	return f
-}
-
-func quote(s string) string { return fmt.Sprintf("%q", clip(s)) }
-
-// clip shortens what a message quotes.
-func clip(s string) string {
-	const most = 80
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }

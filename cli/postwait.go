@@ -183,8 +183,8 @@ func answered(ev *contracts.Event, pos string) error {
 	case reason == "policy":
 		f.Code = codePolicy
 	}
-	if first := firstError(ev.Get("data.errors").Raw); first != "" {
-		f.Found = first
+	if pointer, expected, got := errorParts(ev.Get("data.errors").Raw); expected != "" {
+		f.Expected, f.Found = strings.TrimSpace(pointer+" "+expected), got
 	}
 	return f
 }

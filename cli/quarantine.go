@@ -146,15 +146,23 @@ func (r *refusedLine) record(short bool) record {
 
 // firstError puts the first of a record's errors in a few words.
 func firstError(raw []byte) string {
-	var first string
+	pointer, expected, got := errorParts(raw)
+	if expected == "" {
+		return ""
+	}
+	return clip(strings.TrimSpace(fmt.Sprintf("%s expected %s, got %s", pointer, expected, got)))
+}
+
+// errorParts is the first of a record's errors.
+func errorParts(raw []byte) (pointer, expected, got string) {
 	contracts.Elements(raw, func(v contracts.Value) bool {
 		e := contracts.Event{Line: append(append([]byte(`{"type":"x","data":`), v.Raw...), '}')}
 		if contracts.Scan(e.Line, &e.Env) == nil {
-			first = strings.TrimSpace(fmt.Sprintf("%s expected %s, got %s", e.Get("data.pointer").Text(), e.Get("data.expected").Text(), e.Get("data.got").Text()))
+			pointer, expected, got = e.Get("data.pointer").Text(), e.Get("data.expected").Text(), e.Get("data.got").Text()
 		}
 		return false
 	})
-	return clip(first)
+	return pointer, expected, got
 }
 
 type quarantineShow struct {

@@ -71,6 +71,8 @@ func (c *queryCmd) check() error {
 	switch {
 	case c.N.set && c.Last.set:
 		return usage("querying", "-n or --last", "both", "stigmergy query --last 10")
+	case c.N.set && c.N.n == 0, c.Last.set && c.Last.n == 0:
+		return usage("querying", "a number of events from 1", "0", "stigmergy query -n 10")
 	case c.Count && rows, (c.Count || rows) && (len(c.Fields) > 0 || c.JQ != ""), len(c.Fields) > 0 && c.JQ != "":
 		return usage("querying", "one of --count, --by with --agg, --fields and --jq", "several", "")
 	}

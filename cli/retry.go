@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -40,6 +41,7 @@ func (c *quarantineRetry) Run(a *app) error {
 				return err
 			}
 			a.note("stigmergy: %s", f.Error())
+			a.note("  try: stigmergy explain %s", r.pos)
 			worst = f.Code
 		}
 	}
@@ -107,7 +109,7 @@ func (a *app) retry(l layout.Layout, r keptLine) error {
 		return err
 	}
 	p.close()
-	return p.print(ev.ID(), pos.String())
+	return p.print(cmp.Or(ev.ID(), pos.String()), pos.String())
 }
 
 // withRetryOf adds the attribute retryof at the end of a line, and a new

@@ -81,7 +81,8 @@ func (c *waitCmd) follow(ctx context.Context, a *app, e *query.Engine, req query
 	case errors.Is(err, errEnough):
 		return err2
 	case errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil && a.ctx.Err() == nil:
-		return &Fault{Doing: "waiting for " + strings.Join(c.Topics, ", "), Found: "nothing within " + c.Timeout.String(), Code: codeTimeout}
+		return &Fault{Doing: "waiting for " + strings.Join(c.Topics, ", "), Found: "nothing within " + c.Timeout.String(),
+			Try: "stigmergy tail " + shellWords(c.Topics), Code: codeTimeout}
 	}
 	return a.stopped(queryFault(errors.Join(err, err2)))
 }

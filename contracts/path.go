@@ -14,7 +14,7 @@ type Path struct {
 }
 
 // ParsePath compiles a path: dots descend, \. is a dot and \\ a backslash within
-// a key. An empty path or key, or more keys than a line can be deep, is an error.
+// a key, and so for what ends a path in a filter (= < > ~ ! :). An empty path or key, or more keys than a line can be deep, is an error.
 func ParsePath(s string) (Path, error) {
 	p := Path{text: s}
 	key, start := []byte(nil), 0
@@ -26,7 +26,7 @@ func ParsePath(s string) (Path, error) {
 		switch {
 		case s[i] == '.':
 			cut(i)
-		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '.' || s[i+1] == '\\'):
+		case s[i] == '\\' && i+1 < len(s) && strings.IndexByte(`.\=<>~!:`, s[i+1]) >= 0:
 			key = append(key, s[start:i]...)
 			i++
 			start = i

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -102,6 +103,27 @@ func TestASecondDaemonIsToldWhoHoldsTheBoard(t *testing.T) {
 	r.end(t)
 	if daemon.Held(l) {
 		t.Error("the board is still held")
+	}
+}
+
+// Who only looks whether a daemon is there holds the lock for a moment: that
+// keeps none from starting.
+func TestALookAtTheLockKeepsNoDaemonFromStarting(t *testing.T) {
+	l := newLayout(t, filepath.Join(t.TempDir(), "board"))
+	look, err := os.OpenFile(l.Lock(), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(look.Fd()), syscall.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	go look.Close()
+	lock, err := daemon.Acquire(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
 	}
 }
 

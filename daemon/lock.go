@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"stigmergy/blackboard/layout"
 )
@@ -25,7 +26,14 @@ func Acquire(l layout.Layout) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the board: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = lock(f)
+	for tries := 0; errors.Is(err, syscall.EWOULDBLOCK) && tries < 1000; tries++ {
+		if _, kind := holder(l); kind == "WRITE" {
+			break
+		}
+		time.Sleep(time.Millisecond) // somebody only looks whether a daemon is there (Held)
+		err = lock(f)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		who := Holder(l)
 		return nil, errors.Join(fmt.Errorf("locking the board %s: %w%s: `stigmergy down` ends it", l.Dir, ErrBusy, who), f.Close())
@@ -34,6 +42,10 @@ func Acquire(l layout.Layout) (*Lock, error) {
 		return nil, errors.Join(fmt.Errorf("locking the board %s: %w", l.Dir, err), f.Close())
 	}
 	return &Lock{f}, nil
+}
+
+func lock(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
 // Release lets go.
@@ -53,7 +65,7 @@ func Held(l layout.Layout) bool {
 // Holder says who holds the lock, as ": process 4711 (stigmergy up)"; empty
 // where the system does not tell.
 func Holder(l layout.Layout) string {
-	pid := holder(l)
+	pid, _ := holder(l)
 	if pid == 0 {
 		return ""
 	}
@@ -68,19 +80,20 @@ func Holder(l layout.Layout) string {
 	return fmt.Sprintf(": process %d (%s)", pid, strconv.QuoteToGraphic(what))
 }
 
-// holder looks the lock's inode up in /proc/locks.
-func holder(l layout.Layout) int {
+// holder looks the lock's inode up in /proc/locks: who holds it, and how (WRITE
+// or READ).
+func holder(l layout.Layout) (pid int, kind string) {
 	fi, err := os.Stat(l.Lock())
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
-		return 0
+		return 0, ""
 	}
 	f, err := os.Open("/proc/locks")
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer f.Close()
 	suffix := ":" + strconv.FormatUint(st.Ino, 10)
@@ -89,8 +102,8 @@ func holder(l layout.Layout) int {
 		w := strings.Fields(sc.Text())
 		if len(w) >= 6 && w[1] == "FLOCK" && strings.HasSuffix(w[5], suffix) {
 			pid, _ := strconv.Atoi(w[4])
-			return pid
+			return pid, w[3]
 		}
 	}
-	return 0
+	return 0, ""
 }

@@ -57,6 +57,9 @@ func ParseFilter(s string) (Filter, error) {
 	if path == "" {
 		return f, fmt.Errorf("reading the filter %q: it names no path; write path=value", clip(s))
 	}
+	if wrong := misspelt(path, op, value); wrong != "" {
+		return f, fmt.Errorf("reading the filter %q: %s", clip(s), wrong)
+	}
 	if op == Equal && strings.HasPrefix(value, "=") && s[len(path):len(path)+2] == "==" {
 		return f, fmt.Errorf("reading the filter %q: == is written =; a value that begins with = as %s:eq:%s", clip(s), path, clip(value))
 	}
@@ -71,6 +74,17 @@ func ParseFilter(s string) (Filter, error) {
 	}
 	f.want = newOperand(value)
 	return f, nil
+}
+
+// misspelt says which operator was probably meant, where none of ours stands.
+func misspelt(path string, op Op, value string) string {
+	switch word := strings.Split(path, ":"); {
+	case op == Less && strings.HasPrefix(value, ">"):
+		return "<> is written !="
+	case op == Exists && len(word) == 3 && len(word[1]) <= 5 && !strings.Contains(path, `\`):
+		return fmt.Sprintf("%q is no operator: expected eq, ne, lt, le, gt, ge or re; a colon of the path's own as \\:", word[1])
+	}
+	return ""
 }
 
 // ParseFilters reads many; all must hold.

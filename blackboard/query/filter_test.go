@@ -19,7 +19,7 @@ func eventOf(t testing.TB, line string) *contracts.Event {
 }
 
 func TestFilters(t *testing.T) {
-	ev := eventOf(t, `{"type":"gitops.batch","subject":"run-1","data":{"n":8,"f":8.50,"big":12345678901234567890,"s":"a=b<c","t":"2026-01-29T03:31:13+01:00","ok":true,"none":null,"gates":[{"id":"P5","outcome":"passed"},{"id":"mermaid","outcome":"failed"}],"tags":["x","y"],"o":{"a.b":1},"source":"inner","e":""}}`)
+	ev := eventOf(t, `{"type":"gitops.batch","subject":"run-1","data":{"n":8,"f":8.50,"big":12345678901234567890,"s":"a=b<c","t":"2026-01-29T03:31:13+01:00","ok":true,"none":null,"gates":[{"id":"P5","outcome":"passed"},{"id":"mermaid","outcome":"failed"}],"tags":["x","y"],"o":{"a.b":1},"u:v:w":1,"p=q":2,"source":"inner","e":""}}`)
 	for text, want := range map[string]bool{
 		"n=8": true, "n=8.0": false, "n>=8.0": true, "n>7.999": true, "n<8": false, "n<=8": true, "n!=8": false, "n!=9": true,
 		"n:gt:7": true, "n:ge:8": true, "n:lt:9": true, "n:le:7": false, "n:eq:8": true, "n:ne:8": false, "n:re:^8$": true,
@@ -28,7 +28,7 @@ func TestFilters(t *testing.T) {
 		"absent": false, "!absent": true, "!n": false, "absent!=1": true, "absent=": false, "e=": true, "e!=": false,
 		"t=2026-01-29T03:31:13+01:00": true, "t<=2026-01-29T02:31:13Z": true, "t>2026-01-29T02:31:12Z": true, "t<2026-01-29T02:31:13Z": false,
 		"gates.outcome=failed": true, "gates.outcome=error": false, "gates.outcome!=failed": false, "gates.outcome!=error": true, "gates=failed": false,
-		"tags=x": true, "tags=z": false, "o.a\\.b=1": true, "o.a.b=1": false, "o": true, "o=1": false,
+		"tags=x": true, "tags=z": false, "o.a\\.b=1": true, "o.a.b=1": false, "o": true, "o=1": false, `u\:v\:w`: true, `u\:v\:w=1`: true, `p\=q>1`: true,
 		"source=ci": true, "data.source=inner": true, "id=ci@1:7": true, "specversion=1.0": true, "type=gitops.batch": true, "topic~^gitops": true, "subject=run-1": true,
 		"time=2026-01-29T02:33:20.000000000Z": true, "time>2026-01-29T02:33:19Z": true,
 	} {
@@ -45,7 +45,7 @@ func TestFilters(t *testing.T) {
 
 func TestWrongFiltersSayWhatToWrite(t *testing.T) {
 	for text, say := range map[string]string{
-		"": "names no path", "=8": "names no path", "!": "names no path", "n==8": "written =", "n~[": "missing closing", "a..b=1": "empty",
+		"": "names no path", "=8": "names no path", "!": "names no path", "n==8": "written =", "n<>8": "written !=", "n:equ:8": "expected eq, ne", "n::8": "expected eq, ne", "n~[": "missing closing", "a..b=1": "empty",
 	} {
 		if _, err := ParseFilter(text); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%q: %v", text, err)
