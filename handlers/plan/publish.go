@@ -213,7 +213,7 @@ func (c *call) drain(p *planRec, room int) (used int, more bool) {
 			}
 			continue
 		case it.Kind == itemCached:
-			used += c.cachedNext(p, key, &it)
+			used += c.cachedNext(p, key, &it, room-used)
 			continue
 		}
 		c.tx.Delete(key)
@@ -304,9 +304,7 @@ func (c *call) create(p *planRec, room int) (used int) {
 
 func (c *call) created(p *planRec, stage int, pl place, attempt int) {
 	data := c.shardData(p, stage, pl.cas(), attempt).Str("phase", "pending")
-	if shard, err := pl.c.shard(pl.i); err == nil && shard.Parent != "" {
-		data.Str("parent_cas_id", shard.Parent)
-	}
+	data.OptStr("parent_cas_id", pl.c.parent(pl.i))
 	c.tx.Emit("hxo", "hxo.shard.created", p.ID, data.Bytes())
 }
 

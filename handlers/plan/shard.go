@@ -51,14 +51,21 @@ func prefix(sum [32]byte) (id uint64) {
 	return id
 }
 
-func (c *chunk) shard(i int) (*spec.Shard, error) {
+func (c *chunk) line(i int) []byte {
 	end := len(c.raw)
 	if i+1 < len(c.starts) {
 		end = int(c.starts[i+1])
 	}
-	s := new(spec.Shard)
-	return s, json.Unmarshal(c.raw[c.starts[i]:end], s)
+	return c.raw[c.starts[i]:end]
 }
+
+func (c *chunk) shard(i int) (*spec.Shard, error) {
+	s := new(spec.Shard)
+	return s, json.Unmarshal(c.line(i), s)
+}
+
+// parent is the cas_id of the shard that one is a part of, or "".
+func (c *chunk) parent(i int) string { return contracts.GetString(c.line(i), "parent_cas_id") }
 
 // find is where a cas_id stands in the chunk, or -1.
 func (c *chunk) find(id uint64) int {

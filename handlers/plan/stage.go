@@ -193,31 +193,51 @@ func (c *call) cachedKnown(a ask, data *spec.Resolved) {
 	c.check(p, s.N)
 }
 
-// cachedNext publishes the next line of cached shards.
-func (c *call) cachedNext(p *planRec, key string, it *item) int {
+// cachedNext publishes the next lines of cached shards, so many at the most. The
+// item stays until a call finds nothing left of it.
+func (c *call) cachedNext(p *planRec, key string, it *item, room int) (used int) {
+	var pl place
 	for ; it.Shard < it.To; it.Shard++ {
 		o := c.outcome(p.N, it.Stage, it.Shard)
 		if o.state != shardHit {
 			continue
 		}
-		casID := c.at(p, it.Stage, it.Shard).cas()
-		if it.Half {
-			c.tx.Emit("hxo", "hxo.shard.done", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
-				Str("output_digest", hex.EncodeToString(o.digest[:])).Bool("cached", true).Str("executor", spec.ExecutorCache).Bytes())
-			it.Half = false
-			o.state = shardCached
-			c.setOutcome(p.N, it.Stage, it.Shard, o)
-			it.Shard++
-		} else {
-			c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, c.shardData(p, it.Stage, casID, o.attempt).
-				Str("executor", spec.ExecutorCache).Str("lease_until", c.tx.Time()).Bytes())
-			it.Half = true
+		if pl.c == nil || it.Shard >= pl.first+len(pl.c.ids) {
+			pl = c.at(p, it.Stage, it.Shard)
 		}
-		c.putItem(key, it)
-		return 1
+		pl.i = it.Shard - pl.first
+		if !it.Half {
+			c.cachedLine(p, it, pl, &o, false)
+			it.Half = true
+			if used++; used == room {
+				c.putItem(key, it)
+				return used
+			}
+		}
+		c.cachedLine(p, it, pl, &o, true)
+		it.Half = false
+		o.state = shardCached
+		c.setOutcome(p.N, it.Stage, it.Shard, o)
+		if used++; used == room {
+			it.Shard++
+			c.putItem(key, it)
+			return used
+		}
 	}
 	c.tx.Delete(key)
-	return 0
+	return used
+}
+
+// cachedLine publishes one of a cached shard's two lines.
+func (c *call) cachedLine(p *planRec, it *item, pl place, o *outcome, done bool) {
+	data := c.shardData(p, it.Stage, pl.cas(), o.attempt)
+	if done {
+		data.Str("output_digest", hex.EncodeToString(o.digest[:])).Bool("cached", true).Str("executor", spec.ExecutorCache)
+		c.tx.Emit("hxo", "hxo.shard.done", p.ID, data.Bytes())
+		return
+	}
+	data.Str("executor", spec.ExecutorCache).Str("lease_until", c.tx.Time())
+	c.tx.Emit("hxo", "hxo.shard.claimed", p.ID, data.Bytes())
 }
 
 // unhit takes back what was found in the store and is not published yet: the
