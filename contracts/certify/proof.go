@@ -1,7 +1,9 @@
 package certify
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -33,7 +35,7 @@ func IsShardProof(extra []byte) bool {
 	return json.Unmarshal(extra, &p) == nil && p.Kind == LeafKind
 }
 
-// ParseShardProof reads the extra of a proof of a shard.
+// ParseShardProof reads the extra of a proof of a shard, as JSON writes it.
 func ParseShardProof(extra []byte) (*ShardProof, error) {
 	var p ShardProof
 	if err := json.Unmarshal(extra, &p); err != nil {
@@ -41,6 +43,9 @@ func ParseShardProof(extra []byte) (*ShardProof, error) {
 	}
 	if p.Kind != LeafKind {
 		return nil, fmt.Errorf("reading what a proof carries: expected %s, found %q", LeafKind, clip(p.Kind))
+	}
+	if !bytes.Equal(p.JSON(), extra) {
+		return nil, errors.New("reading what a proof carries: it is not written as prove writes it")
 	}
 	return &p, nil
 }

@@ -1,7 +1,10 @@
 package seal
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,11 +23,14 @@ const LineKind = "stigmergy.line.v1"
 // path leads from the line, the index-th of them, to that root:
 //
 //	{"kind":"stigmergy.line.v1","position":"ci@1:151","entry":"{\"seq\":17,…}","line":"…",
-//	 "leaf":"hex","index":3,"lines":8,"path":["hex",…]}
+//	 "leaf":"hex","index":3,"lines":8,"path":["hex",…],"sum":"hex"}
 //
 // So a line is proved in two steps, and both are RFC 6962 inclusion proofs.
 // position is where the line begins; what the entry itself says of it is its
-// lane, its segment and that it stands within from and to. A line that is not
+// lane, its segment, and, of the first and the last line, the byte; of any other
+// where the lines around it leave room for it. sum, the first eight bytes of
+// SHA-256(position, newline, leaf), finds an offset within that room that was
+// changed by accident; against who means it, it proves nothing. A line that is not
 // UTF-8 stands in line_base64; one longer than a mebibyte is left out, and leaf
 // is compared with what the caller has.
 type LineProof struct {
@@ -37,6 +43,7 @@ type LineProof struct {
 	Index      uint64   `json:"index"`
 	Lines      uint64   `json:"lines"`
 	Path       []string `json:"path"`
+	Sum        string   `json:"sum"`
 }
 
 // maxLine is how long a line may be that is put into its proof.
@@ -49,6 +56,7 @@ func NewLineProof(at contracts.Position, entry, line []byte, index, lines uint64
 	for i, h := range path {
 		p.Path[i] = h.String()
 	}
+	p.Sum = p.sum()
 	switch {
 	case len(line) > maxLine:
 	case utf8.Valid(line):
@@ -60,6 +68,11 @@ func NewLineProof(at contracts.Position, entry, line []byte, index, lines uint64
 	return p
 }
 
+func (p *LineProof) sum() string {
+	h := sha256.Sum256([]byte(p.Position + "\n" + p.Leaf))
+	return hex.EncodeToString(h[:8])
+}
+
 // JSON is the extra's bytes.
 func (p *LineProof) JSON() []byte {
 	b, err := json.Marshal(p)
@@ -69,7 +82,8 @@ func (p *LineProof) JSON() []byte {
 	return b
 }
 
-// ParseLineProof reads the extra of a proof of a line.
+// ParseLineProof reads the extra of a proof of a line, as JSON writes it, and
+// nothing else: a decoder of JSON is content with less.
 func ParseLineProof(extra []byte) (*LineProof, error) {
 	var p LineProof
 	if err := json.Unmarshal(extra, &p); err != nil {
@@ -77,6 +91,9 @@ func ParseLineProof(extra []byte) (*LineProof, error) {
 	}
 	if p.Kind != LineKind {
 		return nil, fmt.Errorf("reading what a proof carries: expected %s, found %q", LineKind, clip(p.Kind))
+	}
+	if !bytes.Equal(p.JSON(), extra) {
+		return nil, errors.New("reading what a proof carries: it is not written as prove writes it")
 	}
 	return &p, nil
 }
@@ -115,10 +132,24 @@ func (p *LineProof) Check(index uint64, line []byte) error {
 	if err != nil || merkle.LeafHash(line) != leaf {
 		return fmt.Errorf("checking a line: its leaf hash is %s, the proof is of %s", merkle.LeafHash(line), clip(p.Leaf))
 	}
-	return p.checkEntry(index, leaf)
+	if p.Sum != p.sum() {
+		return fmt.Errorf("checking a line: the position %s is not the one that was proved: its sum is %s, the proof says %s", clip(p.Position), p.sum(), clip(p.Sum))
+	}
+	return p.checkEntry(index, leaf, int64(len(line)))
 }
 
-func (p *LineProof) checkEntry(index uint64, leaf merkle.Hash) error {
+// room says whether a line of that length, the index-th, may begin there: every
+// line before and behind it has at least its newline.
+func (p *LineProof) room(at, length int64, e *batch) bool {
+	if p.Index >= e.Lines || e.Lines > uint64(e.To) {
+		return false
+	}
+	before, behind := int64(p.Index), int64(e.Lines-1-p.Index)
+	first, last := e.From+before, e.To-behind-length-1
+	return at >= first && at <= last && (before > 0 || at == first) && (behind > 0 || at == last)
+}
+
+func (p *LineProof) checkEntry(index uint64, leaf merkle.Hash, length int64) error {
 	var e batch
 	if err := json.Unmarshal([]byte(p.Entry), &e); err != nil {
 		return fmt.Errorf("checking a line: its journal entry: %w", err)
@@ -130,8 +161,8 @@ func (p *LineProof) checkEntry(index uint64, leaf merkle.Hash) error {
 	if err != nil {
 		return fmt.Errorf("checking a line: %w", err)
 	}
-	if at.Lane != e.Lane || at.Segment != e.Segment || at.Offset < e.From || at.Offset >= e.To || p.Index == 0 && at.Offset != e.From {
-		return fmt.Errorf("checking a line: the position %s is not in the entry's range %s@%d:%d-%d", clip(p.Position), clip(e.Lane), e.Segment, e.From, e.To)
+	if at.Lane != e.Lane || at.Segment != e.Segment || !p.room(at.Offset, length, &e) {
+		return fmt.Errorf("checking a line: the position %s is not that of a line in the entry's range %s@%d:%d-%d", clip(p.Position), clip(e.Lane), e.Segment, e.From, e.To)
 	}
 	root, err := merkle.ParseHash(e.Root)
 	if err != nil {

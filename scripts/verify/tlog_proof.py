@@ -64,6 +64,7 @@ def check(proof, vkey):
     lane, at = x["position"].rsplit("@", 1)
     segment, offset = map(int, at.split(":"))
     assert (e["seq"], e["lane"], e["segment"], e["lines"]) == (index, lane, segment, x["lines"]) and e["from"] <= offset < e["to"], "another place"
+    assert x["sum"] == hashlib.sha256((x["position"] + "\n" + x["leaf"]).encode()).hexdigest()[:16] and x["leaf"] == leaf(line).hex(), "another offset"
     assert included(x["index"], e["lines"], leaf(line), [bytes.fromhex(p) for p in x["path"]], bytes.fromhex(e["root"])), "the line is not in the batch"
     return line
 
