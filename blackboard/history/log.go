@@ -44,13 +44,15 @@ func (e *MismatchError) Error() string {
 
 // OpenLog reads the tree up to the newest checkpoint and holds it against that.
 // What stands in tiles is believed only if the root comes out right; otherwise
-// the whole journal is read.
+// the whole journal is read. Tiles over entries behind it were written and never
+// signed for; the journal may have been cut since, and goes on otherwise: they
+// are removed, and written again in their turn.
 func OpenLog(l layout.Layout, disk *durable.Disk, signed seal.Checkpoint) (*Log, error) {
 	g := &Log{layout: l, tiles: tiles{l, disk}, signed: signed}
 	if signed.Size > 0 {
 		if err := g.resume(); err == nil && g.grow.root() == signed.Root {
 			g.grow.full = g.filled
-			return g, nil
+			return g, g.tiles.cut(signed.Size)
 		}
 	}
 	g.full, g.cursor = nil, journal.Cursor{}
@@ -64,7 +66,7 @@ func OpenLog(l layout.Layout, disk *durable.Disk, signed seal.Checkpoint) (*Log,
 	if signed.Size > 0 && g.grow.root() != signed.Root {
 		return nil, &MismatchError{signed, "its root at that size is " + g.grow.root().String()}
 	}
-	return g, nil
+	return g, g.tiles.cut(signed.Size)
 }
 
 func (g *Log) filled(t Tile, hashes []merkle.Hash) {

@@ -163,6 +163,20 @@ func (s tiles) atLeast(level int, index uint64, width int) ([]merkle.Hash, error
 	return nil, fmt.Errorf("reading the tile %s: %w", Tile{level, index, width}.Path(), fs.ErrNotExist)
 }
 
+// cut removes the tiles that are over more than size entries.
+func (s tiles) cut(size uint64) error {
+	return s.each(func(rel, path string) error {
+		t, ok := ParseTile(rel)
+		if !ok || t.Index*Width+uint64(t.Width) <= size>>(8*t.Level) {
+			return nil
+		}
+		if err := s.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the tile %s, which is over entries that are not signed: %w", rel, err)
+		}
+		return nil
+	})
+}
+
 // each calls fn for every file below tiles/.
 func (s tiles) each(fn func(rel, path string) error) error {
 	root := s.layout.Tiles()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stigmergy/blackboard"
+	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/journal"
 )
 
@@ -215,6 +216,34 @@ func TestTilesAreWatchedOver(t *testing.T) {
 	v = b.verify(blackboard.VerifyOptions{})
 	if f := v.First(); v.Verdict != blackboard.VerdictTampered || f.Entry == nil || *f.Entry > 100 || f.EntryTo != nil && *f.EntryTo > 255 {
 		t.Fatalf("%s %+v", v.Verdict, f)
+	}
+}
+
+// TestTilesOfALostEnd: tiles that were written over entries which are no more,
+// or are others now, go with the next start.
+func TestTilesOfALostEnd(t *testing.T) {
+	b := newBoard(t, nil)
+	for i := range 300 {
+		b.append("ci", event(i))
+		b.settle()
+	}
+	b.close()
+	b.expect(blackboard.VerdictOK)
+	for _, rel := range []string{"1/000.p/9", "1/001", "2/000.p/1"} {
+		path := filepath.Join(b.l.Tiles(), rel)
+		b.must(os.MkdirAll(filepath.Dir(path), 0o755))
+		width, ok := history.ParseTile(rel)
+		if !ok {
+			t.Fatal(rel)
+		}
+		b.must(os.WriteFile(path, make([]byte, 32*width.Width), 0o644))
+	}
+	b.expect(blackboard.VerdictTruncated)
+	b.open()
+	b.settle()
+	b.close()
+	if v := b.expect(blackboard.VerdictOK); v.Tiles == 0 {
+		t.Fatal("its own tiles are gone too")
 	}
 }
 
