@@ -4,7 +4,9 @@ import (
 	"context"
 	"runtime"
 	"sort"
+	"time"
 
+	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts/merkle"
@@ -120,7 +122,7 @@ func Verify(ctx context.Context, opt VerifyOptions) (*Verified, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	v := &verifier{opt: opt, ctx: ctx, out: &Verified{}}
+	v := &verifier{opt: opt, ctx: ctx, begun: time.Now(), out: &Verified{}}
 	for _, step := range []func() error{v.known, v.journal, v.lanes, v.files, v.seals, v.history, v.since} {
 		if err := step(); err != nil {
 			return v.out, err
@@ -139,9 +141,13 @@ type verifier struct {
 	ctx context.Context
 	out *Verified
 
+	begun    time.Time
+	badID    error  // why the file with the board's id cannot be read
+	misnamed bool   // it is not the journal's: told
 	durable  uint64 // entries below it were on disk
 	note     []byte // .stigmergy/checkpoint
 	head     []byte // .stigmergy/head
+	cosigned []history.CosignedNote
 	keys     []*seal.Verifier
 	newest   seal.Checkpoint // the largest that is signed by one of keys
 	anchored uint64          // entries below it are under a checkpoint or the head
@@ -151,12 +157,14 @@ type verifier struct {
 	segments map[segmentKey]*segmentSum // the entries that carry lines, by segment
 	gone     map[segmentKey][]journal.Entry
 	pruned   map[segmentKey]uint64
-	moved    *content // where segments begin and stand
-	torn     bool     // the journal's last line has no newline
+	hashed   map[string]bool // objects of the store that entries name
+	moved    *content        // where segments begin and stand
+	torn     bool            // the journal's last line has no newline
 	notes    []signedNote
 	sealed   []sealedSegment // to be compared, where SHA256 is wanted
 	more     bool            // lanes hold bytes that the journal does not know
 	foreign  []Finding       // among them, on the daemon's own lanes
+	pending  []Finding       // and lines of others, which are to be taken in
 	levels   merkle.Levels   // over leaves, once somebody asks
 	from     uint64          // entries that stood before this epoch
 	good     uint64          // the largest checkpoint that fits

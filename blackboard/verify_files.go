@@ -1,13 +1,16 @@
 package blackboard
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/history"
@@ -133,6 +136,10 @@ func (v *verifier) beyond() error {
 			active[k.lane] = s
 		}
 	}
+	moved := map[string]bool{} // files that are journaled under another name
+	for k, rel := range v.moved.paths {
+		moved[rel] = moved[rel] || rel != layout.LaneRel(k.lane)
+	}
 	return v.opt.Layout.Lanes(func(lane, rel string, e fs.DirEntry) error {
 		fi, err := e.Info()
 		if err != nil || !fi.Mode().IsRegular() {
@@ -146,11 +153,46 @@ func (v *verifier) beyond() error {
 			return nil
 		}
 		v.more = true
-		if layout.Owned(lane) && !v.opt.Running {
+		switch {
+		case layout.Owned(lane) && !v.opt.Running:
 			v.foreign = append(v.foreign, Finding{Path: rel, Lane: lane, Offset: ptr(end), Detail: fmt.Sprintf("%d bytes that the daemon did not write stand behind its end", fi.Size()-end)})
+		case !layout.Owned(lane) && !moved[rel] && !v.underWay(fi):
+			v.behind(rel, lane, end, fi.Size())
 		}
 		return nil
 	})
+}
+
+// underWay says whether a daemon is about to take a file's end in, or the file
+// is another name of one.
+func (v *verifier) underWay(fi fs.FileInfo) bool {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink > 1 || v.opt.Running && fi.ModTime().After(v.begun.Add(-takenIn))
+}
+
+// takenIn is how long a daemon may need to take a line in, where it polls.
+const takenIn = 5 * time.Second
+
+// behind tells of whole lines that no journal entry knows: nothing speaks for
+// them. A last line without its newline is none yet.
+func (v *verifier) behind(rel, lane string, from, to int64) {
+	f, err := os.OpenFile(v.opt.Layout.Dir+"/"+rel, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return // the daemon tells of what cannot be read
+	}
+	defer f.Close()
+	buf := make([]byte, 64<<10)
+	r := io.NewSectionReader(f, from, to-from)
+	for {
+		n, err := r.Read(buf)
+		if bytes.IndexByte(buf[:n], '\n') >= 0 {
+			v.pending = append(v.pending, Finding{Path: rel, Lane: lane, Offset: ptr(from), Detail: fmt.Sprintf("%d bytes were not taken in yet, so no checkpoint is over them", to-from)})
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // stored says whether a segment is no longer the lane's active file.

@@ -20,6 +20,7 @@ func (v *verifier) history() error {
 	v.epoch()
 	v.checkpointFile()
 	v.headFile()
+	v.cosignedFiles()
 	v.signerLines()
 	v.end()
 	return nil
@@ -63,6 +64,11 @@ func (v *verifier) sized() uint64 {
 	var n uint64
 	for _, note := range [][]byte{v.note, v.head} {
 		if c, err := seal.PeekCheckpoint(note); err == nil {
+			n = max(n, c.Size)
+		}
+	}
+	for i := range v.cosigned {
+		if c, err := seal.PeekCheckpoint(v.cosigned[i].Note); err == nil {
 			n = max(n, c.Size)
 		}
 	}
@@ -112,6 +118,26 @@ func (v *verifier) headFile() {
 	}
 	if c, _, ok := v.open(v.head, Finding{Path: path}); ok && v.compare(c, Finding{Path: path}) {
 		v.anchored = max(v.anchored, c.Size)
+	}
+}
+
+// cosignedFiles holds what witnesses know of the board against the journal.
+func (v *verifier) cosignedFiles() {
+	if len(v.keys) == 0 {
+		return // told of the checkpoint
+	}
+	for _, k := range v.cosigned {
+		f := Finding{Path: v.rel(k.Path)}
+		c, _, err := seal.OpenCheckpoint(k.Note, v.keys...)
+		if errors.Is(err, seal.ErrSignature) && len(v.opt.Keys) > 0 {
+			continue // an earlier key's
+		}
+		if err == nil {
+			v.compare(c, f)
+			continue
+		}
+		f.Detail = "a cosigned checkpoint: " + err.Error()
+		v.find(VerdictTampered, f)
 	}
 }
 
@@ -192,6 +218,9 @@ func (v *verifier) end() {
 	default:
 		for _, f := range v.foreign {
 			v.find(VerdictTampered, f)
+		}
+		for _, f := range v.pending {
+			v.find(VerdictUnanchored, f)
 		}
 	}
 	v.changed()

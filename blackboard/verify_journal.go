@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"stigmergy/blackboard/archive"
+	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/journal"
 	"stigmergy/contracts/merkle"
@@ -19,14 +20,18 @@ import (
 // runs, that is never more than what stands there.
 func (v *verifier) known() (err error) {
 	l := v.opt.Layout
-	if v.out.BoardID, err = l.ID(); err != nil {
+	if v.out.BoardID, err = l.ID(); errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	v.badID = err // the journal knows which it was
 	v.durable = readDurable(l.Durable())
 	if v.note, err = history.ReadCheckpoint(l); err != nil {
 		return err
 	}
-	v.head, err = history.ReadHead(l)
+	if v.head, err = history.ReadHead(l); err != nil {
+		return err
+	}
+	v.cosigned, err = history.Cosigned(l)
 	return err
 }
 
@@ -34,6 +39,7 @@ func (v *verifier) known() (err error) {
 func (v *verifier) journal() error {
 	v.segments = map[segmentKey]*segmentSum{}
 	v.gone, v.pruned = map[segmentKey][]journal.Entry{}, map[segmentKey]uint64{}
+	v.hashed = map[string]bool{}
 	v.moved = newContent(v.opt.Layout)
 	v.moved.snapshotPlaces()
 	segs, err := journal.Segments(v.opt.Layout)
@@ -50,6 +56,9 @@ func (v *verifier) journal() error {
 		if err := v.journalSegment(s, i == len(segs)-1); err != nil {
 			return err
 		}
+	}
+	if v.badID != nil && v.out.BoardID == "" {
+		return v.badID
 	}
 	v.out.Entries = v.seq()
 	var t merkle.Tree
@@ -150,6 +159,43 @@ func (v *verifier) entry(s journal.Segment, off int64, line []byte, prev *journa
 	v.learn(&e, seq)
 }
 
+// named holds the file with the board's id against what a run began with: every
+// derived event's id and the log's name are made of it.
+func (v *verifier) named(e *journal.Entry) {
+	switch {
+	case v.out.BoardID == e.BoardID:
+		return
+	case v.badID != nil:
+		v.out.BoardID = e.BoardID
+	}
+	found := ""
+	if b, err := os.ReadFile(v.opt.Layout.BoardID()); err == nil {
+		found = strings.TrimSpace(string(b))
+	}
+	verdict := VerdictTampered
+	if strings.HasPrefix(e.BoardID, found) {
+		verdict = VerdictTruncated
+	}
+	if !v.misnamed {
+		v.find(verdict, Finding{Path: v.rel(v.opt.Layout.BoardID()), Detail: fmt.Sprintf("the board's id is %q there, the journal's entry %d says %s", clipID(found), e.Seq, e.BoardID)})
+	}
+	v.misnamed = true
+}
+
+func clipID(s string) string { return s[:min(len(s), 40)] }
+
+// kept holds what an entry names in the store, settings or a state, against its
+// hash. One that is not there costs a replay, and says nothing of the history.
+func (v *verifier) kept(sum string, seq uint64) {
+	if v.hashed[sum] {
+		return
+	}
+	v.hashed[sum] = true
+	if _, err := (durable.CAS{Layout: v.opt.Layout}).Get(sum); errors.Is(err, durable.ErrDamaged) {
+		v.find(VerdictTampered, Finding{Path: v.rel(v.opt.Layout.Blob(sum)), Entry: ptr(seq), Detail: "what the journal entry names does not have its hash any more"})
+	}
+}
+
 // learn keeps what an entry says.
 func (v *verifier) learn(e *journal.Entry, seq uint64) {
 	key := segmentKey{e.Lane, e.Segment}
@@ -157,6 +203,8 @@ func (v *verifier) learn(e *journal.Entry, seq uint64) {
 		v.newTail = seq + 1
 	}
 	switch {
+	case e.Kind == journal.Open:
+		v.named(e)
 	case e.Kind == journal.Input || e.Kind == journal.Derived:
 		s := v.segments[key]
 		if s == nil {
@@ -169,6 +217,8 @@ func (v *verifier) learn(e *journal.Entry, seq uint64) {
 		}
 		s.spans = append(s.spans, span{seq, e.From, e.To, e.Lines, e.Root, e.Kind == journal.Derived})
 		s.lines, s.end = s.lines+e.Lines, e.To
+	case e.Kind == journal.Config || e.Kind == journal.State:
+		v.kept(e.SHA256, seq)
 	case e.Kind == journal.Rotate:
 		v.moved.rotated(e)
 	case e.Kind == journal.Note && e.Note == "destroyed":

@@ -8,13 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts/seal"
@@ -174,19 +171,14 @@ func (c *certifyCosign) keep(a *app, l layout.Layout, note, lines []byte, witnes
 	case len(witnesses) == 0:
 		a.note("stigmergy: warning: without --witness the cosignature is kept as it came, unchecked")
 	}
-	dir := l.Private("cosigned")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("keeping the cosigned checkpoint: %w", err)
-	}
-	var disk *durable.Disk
-	path := filepath.Join(dir, fmt.Sprintf("%016d", cp.Size))
-	if err := disk.WriteFile(path, cosigned, 0o644); err != nil {
-		return fmt.Errorf("keeping the cosigned checkpoint: %w", err)
+	kept, err := history.KeepCosigned(l, nil, cp, note, lines)
+	if err != nil {
+		return err
 	}
 	if a.format() == "json" {
-		return a.one(record{number("size", cp.Size), text("root", cp.RootBase64()), value("witnesses", names), text("path", path), text("note", string(cosigned))})
+		return a.one(record{number("size", cp.Size), text("root", cp.RootBase64()), value("witnesses", names), text("path", kept.Path), text("note", string(kept.Note))})
 	}
-	_, err = a.out.Write(cosigned)
+	_, err = a.out.Write(kept.Note)
 	return err
 }
 

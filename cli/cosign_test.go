@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -82,5 +83,47 @@ func TestCosign(t *testing.T) {
 	}
 	if w.last.Size == 0 {
 		t.Fatal("the witness saw nothing")
+	}
+	// What is under a cosigned checkpoint is proved under that.
+	proof, err := seal.ParseProof([]byte(b.run("prove", "ci@1:0")))
+	must(t, err)
+	if c, o, err := seal.OpenCheckpoint(proof.Checkpoint, log, vkey); err != nil || !o.By(vkey) || c.Size != w.last.Size {
+		t.Fatalf("the proof carries no witness's word: %v: %s", err, proof.Checkpoint)
+	}
+	proof, err = seal.ParseProof([]byte(b.run("prove", "ci@1:30")))
+	must(t, err)
+	if c, o, err := seal.OpenCheckpoint(proof.Checkpoint, log, vkey); err != nil || o.By(vkey) || c.Size <= w.last.Size {
+		t.Fatalf("a line that no witness saw: %v: %s", err, proof.Checkpoint)
+	}
+}
+
+// TestCosignedByTwo: each witness's word is kept once, beside the others', and an
+// older board is told by it.
+func TestCosignedByTwo(t *testing.T) {
+	b := onBoard(t)
+	b.append("ci", `{"type":"a.b"}`+"\n")
+	b.run("up", "--once")
+	log, err := seal.ParseVerifier(b.run("certify", "key"))
+	must(t, err)
+	old := t.TempDir() + "/old"
+	must(t, os.CopyFS(old, os.DirFS(b.l.Dir)))
+	b.append("ci", `{"type":"a.b"}`+"\n")
+	b.run("up", "--once")
+	var note string
+	for _, i := range []byte{1, 2, 1} {
+		key, err := seal.NewCosigner(fmt.Sprintf("witness.example/w%d", i), bytes.Repeat([]byte{i}, 32))
+		must(t, err)
+		srv := httptest.NewServer(&witness{key: key, log: log})
+		note = b.run("certify", "cosign", srv.URL, "--witness", key.Public())
+		srv.Close()
+	}
+	if n := strings.Count(note, "\n— "); n != 3 || strings.Count(note, "/w1 ") != 1 {
+		t.Fatalf("%d signatures: %s", n, note)
+	}
+	must(t, os.CopyFS(old+"/.stigmergy/cosigned", os.DirFS(b.l.Dir+"/.stigmergy/cosigned")))
+	older := *b
+	older.l.Dir = old
+	if out, errs, code := older.try("", "verify", "-o", "text"); code != 1 || !strings.HasPrefix(out, "rolled_back: ") {
+		t.Fatal(code, out, errs)
 	}
 }

@@ -25,7 +25,11 @@ func (proveCmd) Help() string {
 
 Of a shard: that it gave its output, under the certificate of its plan.
 
--o json gives the same as one JSON object. Exit 1 if no line begins there, 75 if it is not under a checkpoint yet.`
+-o json gives the same as one JSON object.
+
+Where a witness has cosigned a checkpoint over the line (stigmergy certify cosign), the proof is under the newest of these, and carries its word.
+
+Exit 1 if no line begins there, 75 if it is not under a checkpoint yet.`
 }
 
 // Run prints the proof.
@@ -41,32 +45,68 @@ func (c *proveCmd) Run(a *app) error {
 	if err != nil {
 		return badUse(err)
 	}
+	proof, checkpoint, lp, err := a.proveLine(l, pos)
+	if err != nil {
+		return err
+	}
+	return a.printProof(proof, checkpoint, lp)
+}
+
+// proveLine proves a line under the newest checkpoint that is over it.
+func (a *app) proveLine(l layout.Layout, pos contracts.Position) (*seal.Proof, seal.Checkpoint, *seal.LineProof, error) {
+	none := seal.Checkpoint{}
 	p, err := blackboard.ProveLine(l, pos)
 	if errors.Is(err, blackboard.ErrNotTaken) {
-		return &Fault{Doing: "proving a line", Position: pos.String(), Err: blackboard.ErrNotTaken, Try: "stigmergy query -o json (position), or stigmergy up", Code: codeNone}
+		return nil, none, nil, &Fault{Doing: "proving a line", Position: pos.String(), Err: blackboard.ErrNotTaken, Try: "stigmergy query -o json (position), or stigmergy up", Code: codeNone}
 	}
 	if err != nil {
-		return &Fault{Doing: "proving a line", Position: pos.String(), Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy verify"}
+		return nil, none, nil, &Fault{Doing: "proving a line", Position: pos.String(), Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy verify"}
 	}
 	note, checkpoint, err := a.anchor(l, p.Seq)
 	if err != nil {
-		return err
+		return nil, none, nil, err
+	}
+	if note, checkpoint, err = witnessed(l, p.Seq, note, checkpoint); err != nil {
+		return nil, none, nil, err
 	}
 	r, err := history.NewReader(l)
 	if err != nil {
-		return err
+		return nil, none, nil, err
 	}
 	entry, err := r.Entry(p.Seq)
 	if err != nil {
-		return err
+		return nil, none, nil, err
 	}
 	path, err := r.Prove(p.Seq, checkpoint.Size)
 	if err != nil {
-		return err
+		return nil, none, nil, err
 	}
 	lp := seal.NewLineProof(pos, entry, p.Line, p.Index, p.Lines, p.Path)
-	proof := &seal.Proof{Extra: lp.JSON(), Index: p.Seq, Path: path, Checkpoint: note}
-	return a.printProof(proof, checkpoint, lp)
+	return &seal.Proof{Extra: lp.JSON(), Index: p.Seq, Path: path, Checkpoint: note}, checkpoint, lp, nil
+}
+
+// witnessed is, in place of a checkpoint over an entry, the newest one over it
+// that witnesses cosigned, where one was kept and the key that signs now has
+// signed it: its word is worth more, and the proof is the same.
+func witnessed(l layout.Layout, seq uint64, note []byte, c seal.Checkpoint) ([]byte, seal.Checkpoint, error) {
+	kept, err := history.Cosigned(l)
+	if err != nil || len(kept) == 0 {
+		return note, c, err
+	}
+	known, err := history.Verifiers(l)
+	if err != nil {
+		return note, c, err
+	}
+	key, err := seal.ParseVerifier(known[len(known)-1].Key)
+	if err != nil {
+		return note, c, err
+	}
+	for _, k := range kept {
+		if w, _, err := seal.OpenCheckpoint(k.Note, key); err == nil && w.Size > seq && w.Size <= c.Size {
+			return k.Note, w, nil
+		}
+	}
+	return note, c, nil
 }
 
 // anchorWait is how long a running daemon is given to sign what is new.

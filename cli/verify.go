@@ -8,6 +8,7 @@ import (
 
 	"stigmergy/blackboard"
 	"stigmergy/blackboard/history"
+	"stigmergy/blackboard/layout"
 	"stigmergy/contracts/certify"
 	"stigmergy/contracts/seal"
 	"stigmergy/daemon"
@@ -64,6 +65,9 @@ func (c *verifyCmd) Run(a *app) error {
 			return fmt.Errorf("reading the checkpoint to compare with: %w", err)
 		}
 	}
+	if opt.Running {
+		a.settle(l)
+	}
 	out, err := blackboard.Verify(a.ctx, opt)
 	if err != nil {
 		return a.stopped(&Fault{Doing: "verifying the board", Path: l.Dir, Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy doctor"})
@@ -78,6 +82,15 @@ func (c *verifyCmd) Run(a *app) error {
 		a.rememberVerified(l, "board", out.Verdict, fewFindings(out))
 	}
 	return c.status(out.Verdict)
+}
+
+// settle gives a daemon the time to sign what stands in the journal by now: what
+// a verification before this one had posted, for one. A board that is written to
+// all the while has an end that is not anchored yet, and that is said.
+func (a *app) settle(l layout.Layout) {
+	if n, err := history.Entries(l); err == nil && n > 0 && !history.Stopped(l) {
+		_, _, _ = a.anchor(l, n-1) // what is wrong with a checkpoint is for the verification to say
+	}
 }
 
 // status is what a verdict ends the program with.
@@ -143,8 +156,11 @@ func (a *app) printVerified(v *blackboard.Verified) error {
 // whereFound is where a finding is, in words.
 func whereFound(f *blackboard.Finding) string {
 	var b strings.Builder
-	if f.Lane != "" {
+	switch {
+	case f.Lane != "" && f.Segment > 0:
 		fmt.Fprintf(&b, "lane %s, segment %d, ", f.Lane, f.Segment)
+	case f.Lane != "":
+		fmt.Fprintf(&b, "lane %s, ", f.Lane)
 	}
 	switch {
 	case f.Line > 0 && f.LineTo > f.Line:

@@ -10,6 +10,7 @@ import (
 	"stigmergy/blackboard/history"
 	"stigmergy/blackboard/layout"
 	"stigmergy/blackboard/query"
+	"stigmergy/contracts"
 	"stigmergy/contracts/certify"
 	"stigmergy/contracts/seal"
 	"stigmergy/daemon"
@@ -34,6 +35,9 @@ func (c *verifyCmd) plan(a *app, l layout.Layout, keys []*seal.Verifier) error {
 	if err != nil {
 		return a.stopped(&Fault{Doing: "verifying plan " + id, Err: err, Code: exitOr(err, codeUsage), Try: "stigmergy verify"})
 	}
+	if err := a.anchorPlan(l, out, keys); err != nil {
+		return err
+	}
 	if err := a.printChecked(out); err != nil {
 		return err
 	}
@@ -41,6 +45,46 @@ func (c *verifyCmd) plan(a *app, l layout.Layout, keys []*seal.Verifier) error {
 		a.rememberVerified(l, "plan", out.Verdict, map[string]any{"plan_id": id, "verdict": out.Verdict})
 	}
 	return c.status(out.Verdict)
+}
+
+// anchorPlan holds the line with the certificate against the board's own
+// history: it is a line like any other, and a checkpoint stands over it, or will.
+func (a *app) anchorPlan(l layout.Layout, out *truth.Checked, keys []*seal.Verifier) error {
+	if out.Finalized == "" {
+		return nil
+	}
+	at, err := contracts.ParsePosition(out.Finalized)
+	if err != nil {
+		return err
+	}
+	proof, checkpoint, lp, err := a.proveLine(l, at)
+	var fault *Fault
+	switch {
+	case errors.As(err, &fault) && fault.Code == codeBusy && !lostCheckpoint(l):
+		out.Find(blackboard.VerdictUnanchored, at, "the line with its certificate is not under a checkpoint of the board yet")
+		return nil
+	case errors.As(err, &fault) && fault.Code == codeBusy:
+		out.Find(blackboard.VerdictUnsigned, at, "the line with its certificate is under no checkpoint, and this board was signed")
+		return nil
+	case err != nil && a.ctx.Err() != nil:
+		return err
+	case err == nil:
+		if _, err = proof.Check(lp.EntryLeaf(), keys...); err == nil {
+			err = lp.Check(proof.Index, nil)
+		}
+	}
+	if err != nil {
+		out.Find(blackboard.VerdictTampered, at, "the line with its certificate does not stand under the board's checkpoint: "+err.Error())
+		return nil
+	}
+	out.Entry, out.Size = &proof.Index, checkpoint.Size
+	return nil
+}
+
+// lostCheckpoint says whether the board was signed and holds no checkpoint.
+func lostCheckpoint(l layout.Layout) bool {
+	note, err := history.ReadCheckpoint(l)
+	return err == nil && note == nil && history.Signs(l)
 }
 
 // trusted are the keys that count: those given and what they name, else the
@@ -154,6 +198,9 @@ func (a *app) printChecked(c *truth.Checked) error {
 	}
 	if len(c.Signers) > 0 {
 		fmt.Fprintf(a.out, ", signed by %s", visible(strings.Join(c.Signers, ", ")))
+	}
+	if c.Entry != nil {
+		fmt.Fprintf(a.out, "; it stands in journal entry %d, under the board's checkpoint of size %d", *c.Entry, c.Size)
 	}
 	fmt.Fprintln(a.out)
 	for i := range c.Findings {

@@ -65,7 +65,7 @@ func (e Epoch) Check(keys ...*seal.Verifier) error {
 }
 
 // NewEpoch lets signing go on over the journal as it stands. What was signed
-// before, and the tiles over it, are kept as evidence in .stigmergy/epochs/N. A
+// and cosigned before, and the tiles over it, are kept as evidence in .stigmergy/epochs/N. A
 // key that cannot be read any more is followed by one that nobody named. The
 // caller holds the board's lock.
 func NewEpoch(l layout.Layout, disk *durable.Disk, origin string) (Epoch, error) {
@@ -74,7 +74,7 @@ func NewEpoch(l layout.Layout, disk *durable.Disk, origin string) (Epoch, error)
 		return Epoch{}, err
 	}
 	e := Epoch{Epoch: max(old.Epoch, 1) + 1}
-	if e.From, err = entriesOf(l); err != nil {
+	if e.From, err = Entries(l); err != nil {
 		return e, err
 	}
 	aside := l.Private("epochs", strconv.FormatUint(e.Epoch-1, 10))
@@ -99,7 +99,7 @@ func NewEpoch(l layout.Layout, disk *durable.Disk, origin string) (Epoch, error)
 	if err := disk.WriteFile(epochPath(l), append(text, '\n'), 0o644); err != nil {
 		return e, fmt.Errorf("beginning an epoch: %w", err)
 	}
-	for _, path := range []string{l.Checkpoint(), headPath(l), l.Tiles(), haltPath(l)} {
+	for _, path := range []string{l.Checkpoint(), headPath(l), l.Tiles(), haltPath(l), cosignedPath(l)} {
 		if err := moveAside(disk, path, aside); err != nil {
 			return e, err
 		}
@@ -138,18 +138,4 @@ func freshKey(l layout.Layout, disk *durable.Disk, origin, aside string) (*seal.
 		return nil, err
 	}
 	return key, writeVerifiers(l, disk, []Known{{Key: key.Public()}})
-}
-
-// entriesOf counts the journal's whole lines.
-func entriesOf(l layout.Layout) (uint64, error) {
-	p, err := newPlaces(l)
-	if err != nil || len(p.segs) == 0 {
-		return 0, err
-	}
-	n := p.first[len(p.first)-1]
-	_, err = lines(l, cursorAt(p), n, func(seq uint64, _ []byte) error {
-		n = seq + 1
-		return nil
-	})
-	return n, err
 }

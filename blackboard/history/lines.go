@@ -121,6 +121,31 @@ func newPlaces(l layout.Layout) (*places, error) {
 	return p, nil
 }
 
+// Entries is how many entries the journal holds: read from its newest segment
+// that has one.
+func Entries(l layout.Layout) (n uint64, err error) {
+	segs, err := journal.Segments(l)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	for i := len(segs) - 1; i >= 0; i-- {
+		first, ok, err := firstSeq(segs[i])
+		if err != nil {
+			return 0, err
+		}
+		if !ok {
+			continue
+		}
+		n = first
+		_, err = lines(l, journal.Cursor{Segment: segs[i].N}, first, func(seq uint64, _ []byte) error {
+			n = seq + 1
+			return nil
+		})
+		return n, err
+	}
+	return 0, nil
+}
+
 func firstSeq(s journal.Segment) (seq uint64, ok bool, err error) {
 	r, err := s.Open()
 	if err != nil {

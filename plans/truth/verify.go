@@ -15,18 +15,24 @@ import (
 
 // Checked is what verifying a plan comes to.
 type Checked struct {
-	Verdict     blackboard.Verdict   `json:"verdict"`
-	PlanID      string               `json:"plan_id"`
-	PlanName    string               `json:"plan_name"`
-	Attempts    int                  `json:"attempts"`
-	Certified   bool                 `json:"truth_certified"`
-	Certificate string               `json:"certificate_id,omitempty"`
-	Root        string               `json:"merkle_root,omitempty"`
-	TreeSize    int                  `json:"tree_size"`
-	Outputs     int                  `json:"outputs"` // hashed again
-	OutputBytes int64                `json:"output_bytes"`
-	Signers     []string             `json:"signers,omitempty"`
-	Findings    []blackboard.Finding `json:"findings,omitempty"`
+	Verdict     blackboard.Verdict `json:"verdict"`
+	PlanID      string             `json:"plan_id"`
+	PlanName    string             `json:"plan_name"`
+	Attempts    int                `json:"attempts"`
+	Certified   bool               `json:"truth_certified"`
+	Certificate string             `json:"certificate_id,omitempty"`
+	Root        string             `json:"merkle_root,omitempty"`
+	TreeSize    int                `json:"tree_size"`
+	Outputs     int                `json:"outputs"` // hashed again
+	OutputBytes int64              `json:"output_bytes"`
+	Signers     []string           `json:"signers,omitempty"`
+	// The line with the certificate, the journal entry that it came in with, and
+	// the board's checkpoint that this is under: whoever has the board's history
+	// fills the last two in.
+	Finalized string               `json:"finalized,omitempty"`
+	Entry     *uint64              `json:"entry,omitempty"`
+	Size      uint64               `json:"size,omitempty"`
+	Findings  []blackboard.Finding `json:"findings,omitempty"`
 }
 
 // maxBad is how many bad outputs are told one by one.
@@ -44,13 +50,14 @@ func (p *Plan) Check(ctx context.Context, cas durable.CAS, keys []*seal.Verifier
 	a := p.Last()
 	switch {
 	case a == nil:
-		c.find(blackboard.VerdictUnsigned, contracts.Position{}, "it has no certificate: not all of its shards are done")
+		c.Find(blackboard.VerdictUnsigned, contracts.Position{}, "it has no certificate: not all of its shards are done")
 		return c, nil
 	case a.Certificate == nil && a.Reason != "":
-		c.find(blackboard.VerdictUnsigned, a.End, fmt.Sprintf("it has no certificate: attempt %d failed: %s", a.Number, a.Reason))
+		c.Find(blackboard.VerdictUnsigned, a.End, fmt.Sprintf("it has no certificate: attempt %d failed: %s", a.Number, a.Reason))
 	case a.Certificate == nil:
-		c.find(blackboard.VerdictUnsigned, a.Certify, "it has no certificate yet")
+		c.Find(blackboard.VerdictUnsigned, a.Certify, "it has no certificate yet")
 	default:
+		c.Finalized = a.End.String()
 		c.certificate(p.ID, a, keys)
 	}
 	c.Root = a.Claimed.String()
@@ -64,7 +71,8 @@ func (p *Plan) Check(ctx context.Context, cas durable.CAS, keys []*seal.Verifier
 	return c, c.outputs(ctx, a.Tree, cas)
 }
 
-func (c *Checked) find(verdict blackboard.Verdict, at contracts.Position, detail string) {
+// Find adds what speaks for or against the plan, and makes the worst the verdict.
+func (c *Checked) Find(verdict blackboard.Verdict, at contracts.Position, detail string) {
 	f := blackboard.Finding{Verdict: verdict, Detail: detail}
 	if at.Lane != "" {
 		f.Lane, f.Segment, f.Offset = at.Lane, at.Segment, &at.Offset
@@ -96,7 +104,7 @@ func (p *Plan) lost() blackboard.Verdict {
 // claim checks an attempt's root, and the samples that it drew.
 func (c *Checked) claim(a *Attempt, verdict blackboard.Verdict) {
 	tampered := func(at contracts.Position, format string, args ...any) {
-		c.find(verdict, at, fmt.Sprintf(format, args...))
+		c.Find(verdict, at, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case a.Err != nil:
@@ -119,7 +127,7 @@ func (c *Checked) certificate(planID string, a *Attempt, keys []*seal.Verifier) 
 	cert := a.Certificate
 	c.Certificate, c.Certified = cert.ID, cert.Certified
 	tampered := func(format string, args ...any) {
-		c.find(blackboard.VerdictTampered, a.End, "its certificate: "+fmt.Sprintf(format, args...))
+		c.Find(blackboard.VerdictTampered, a.End, "its certificate: "+fmt.Sprintf(format, args...))
 	}
 	switch {
 	case !cert.Certified:
@@ -131,7 +139,7 @@ func (c *Checked) certificate(planID string, a *Attempt, keys []*seal.Verifier) 
 	case cert.TreeSize != a.Shards:
 		tampered("tree_size is %d, claimed were %d shards", cert.TreeSize, a.Shards)
 	case cert.Checkpoint == "":
-		c.find(blackboard.VerdictUnsigned, a.End, "its certificate carries no signed checkpoint")
+		c.Find(blackboard.VerdictUnsigned, a.End, "its certificate carries no signed checkpoint")
 		return
 	}
 	signers, err := CheckNote(cert.Checkpoint, planID, uint64(a.Shards), a.Claimed, keys)
@@ -171,10 +179,10 @@ func (c *Checked) outputs(ctx context.Context, t *Tree, cas durable.CAS) error {
 	c.Outputs, c.OutputBytes = seen.Leaves, seen.Bytes
 	for i, b := range seen.Bad {
 		if i == maxBad {
-			c.find(blackboard.VerdictTampered, contracts.Position{}, fmt.Sprintf("and %d more", len(seen.Bad)-i))
+			c.Find(blackboard.VerdictTampered, contracts.Position{}, fmt.Sprintf("and %d more", len(seen.Bad)-i))
 			break
 		}
-		c.find(blackboard.VerdictTampered, contracts.Position{}, b.String())
+		c.Find(blackboard.VerdictTampered, contracts.Position{}, b.String())
 		c.Findings[len(c.Findings)-1].Path = ".stigmergy/cas/" + b.Expected[:2] + "/" + b.Expected[2:]
 	}
 	return nil
