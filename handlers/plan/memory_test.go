@@ -87,7 +87,7 @@ func heap() int64 {
 // TestShardsAreSmall: what a plan's shards cost in memory when they are created
 // and when all are done, and how long the fold takes over each.
 func TestShardsAreSmall(t *testing.T) {
-	n := 20_000
+	n := 10_000
 	if *full {
 		n = 100_000
 	}

@@ -29,7 +29,7 @@ while IFS= read -r line; do
 	*'"type":"hxo.shard.claimed"'*"\"executor\":\"$name\""*)
 		shard=$(get '"\"plan_id\":\"\(.plan_id)\",\"stage_id\":\"\(.stage_id)\",\"cas_id\":\"\(.cas_id)\",\"attempt\":\(.attempt)"')
 		id=$(get .cas_id) limit=$(get '.timeout_ms / 1000')
-		while sleep 15; do say heartbeat "\"cas_ids\":[\"$id\"]"; done & beat=$!
+		while sleep 15; do say heartbeat "\"cas_ids\":[\"$id\"]"; done >/dev/null 2>&1 & beat=$!
 		if (run); then
 			sum=$(sha256sum <"$new" | cut -c1-64) && file=$cas/$(printf %s "$sum" | sed 's,..,&/,')
 			mkdir -p "${file%/*}" && sync "$new" && mv -f "$new" "$file" && sync "${file%/*}" &&

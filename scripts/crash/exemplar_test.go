@@ -63,7 +63,7 @@ func (b *board) ingested(what string, packets int) {
 func TestExemplarSteps(t *testing.T) {
 	t.Parallel()
 	killed := 0
-	for n := 1; ; n += scale(6, 2, 1) {
+	for n := 1; ; n += scale(15, 2, 1) {
 		b := newExemplarBoard(t)
 		b.write("good", "ci", packet(1), packet(1), packet(2))
 		r := b.once(fmt.Sprint(failpoint, n))

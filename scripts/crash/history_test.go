@@ -26,7 +26,7 @@ func TestOneHistory(t *testing.T) {
 		b.must(os.WriteFile(path, note, 0o644))
 		kept = append(kept, path)
 	}
-	kills, rotations := scale(6, 30, 100), scale(4, 10, 20)
+	kills, rotations := scale(3, 30, 100), scale(2, 10, 20)
 	first := strings.TrimSpace(b.ok("certify", "key", "-C", b.dir).out)
 	b.write("good", "agents/1", notes("w1", 0, 1, 100)...)
 	b.ok("up", "--once", "-C", b.dir)
