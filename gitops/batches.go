@@ -107,6 +107,7 @@ func (u *Runner) once(ctx context.Context, b Batch, res *BatchResult, first bool
 		return err
 	}
 	if first {
+		u.touched(b, s)
 		for _, m := range s.odd {
 			u.unmatched(m)
 		}
@@ -123,10 +124,14 @@ func (u *Runner) once(ctx context.Context, b Batch, res *BatchResult, first bool
 	}
 	wait := u.repo.count(s)
 	res.Gates, err = u.gates(ctx, b, s)
-	if err = errors.Join(err, wait()); err != nil {
-		return err
+	passed := err == nil && !blocked(res)
+	if !passed || s.tree == "" || u.opt.DryRun {
+		lines, werr := wait()
+		if err = errors.Join(err, werr); err != nil {
+			return err
+		}
+		res.take(counted(s.changes, lines))
 	}
-	res.take(s.changes)
 	for _, g := range res.Gates {
 		if !g.ok() {
 			return fmt.Errorf("gate %s: %s: %s", g.GateID, g.Outcome, or(g.Detail, "it did not pass"))
@@ -135,7 +140,23 @@ func (u *Runner) once(ctx context.Context, b Batch, res *BatchResult, first bool
 	if u.opt.DryRun {
 		return u.plan(s, res)
 	}
-	return u.publishBatch(ctx, b, s, res)
+	err = u.publishBatch(ctx, b, s, res)
+	if s.tree != "" {
+		u.recount(res, wait)
+	}
+	return err
+}
+
+// recount takes over the lines that were counted meanwhile. A batch that is
+// committed stays so, whatever comes of it.
+func (u *Runner) recount(res *BatchResult, wait func() (map[string]Change, error)) {
+	lines, err := wait()
+	if err != nil {
+		u.receipt.Errors = append(u.receipt.Errors, "counting the lines of batch "+res.BatchID+": "+err.Error())
+	}
+	if len(res.Paths) > 0 && !u.hooked { // a hook's were counted after it
+		res.take(counted(res.Paths, lines))
+	}
 }
 
 // snapshot stages under the lock: no other run is between reference and index.
@@ -145,6 +166,13 @@ func (u *Runner) snapshot(ctx context.Context, b Batch) (*snapshot, error) {
 		return nil, err
 	}
 	defer release()
+	if u.seen.fresh {
+		u.seen.fresh = false
+		s, err := u.repo.takeSnapshot(b, u.tmp("index"), u.seen)
+		if !errors.Is(err, errIndexMoved) {
+			return s, err
+		}
+	}
 	branch := u.repo.branch
 	if err := u.repo.look(); err != nil {
 		return nil, err
@@ -152,26 +180,12 @@ func (u *Runner) snapshot(ctx context.Context, b Batch) (*snapshot, error) {
 	if u.repo.branch != branch {
 		return nil, fmt.Errorf("expected branch %s to stay checked out, found %s", or(branch, "(detached)"), or(u.repo.branch, "(detached)"))
 	}
-	return u.repo.takeSnapshot(b, u.tmp("index"))
+	return u.repo.takeSnapshot(b, u.tmp("index"), nil)
 }
 
-// plan counts what would be committed.
+// plan notes what would be committed.
 func (u *Runner) plan(s *snapshot, res *BatchResult) error {
-	c := &commitment{changes: s.changes}
-	r := u.repo
-	if s.pure {
-		out, err := r.run(call{args: []string{"write-tree"}, index: s.index, quiet: true})
-		if err != nil {
-			return err
-		}
-		c.tree = trim(out)
-		if err := u.exact(c); err != nil {
-			return err
-		}
-		res.Tree = &c.tree
-	}
-	res.take(c.changes)
-	res.Outcome = Planned
+	res.Tree, res.Outcome = optional(s.tree), Planned
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,16 +35,39 @@ type fileChange struct {
 }
 
 // MarshalJSON writes the change as it stands on a receipt: null for what there
-// is not, a path that is no UTF-8 also in base64.
+// is not, a path that is no UTF-8 also in base64. By hand, for a receipt holds
+// many.
 func (c Change) MarshalJSON() ([]byte, error) {
-	f := fileChange{Path: c.Path, Status: c.Status, Mode: optional(c.Mode), Blob: optional(c.Blob), OldMode: optional(c.OldMode), OldBlob: optional(c.OldBlob)}
+	b := append(make([]byte, 0, 256+len(c.Path)), `{"path":`...)
+	b = appendText(b, strings.ToValidUTF8(c.Path, "�"))
 	if !utf8.ValidString(c.Path) {
-		f.Path, f.Base64 = strings.ToValidUTF8(c.Path, "�"), base64.StdEncoding.EncodeToString([]byte(c.Path))
+		b = append(append(append(b, `,"path_base64":"`...), base64.StdEncoding.EncodeToString([]byte(c.Path))...), '"')
+	}
+	b = appendText(append(b, `,"status":`...), c.Status)
+	for _, m := range [...]struct{ name, value string }{{"mode", c.Mode}, {"blob", c.Blob}, {"old_mode", c.OldMode}, {"old_blob", c.OldBlob}} {
+		b = append(append(append(b, `,"`...), m.name...), `":`...)
+		if m.value == "" {
+			b = append(b, "null"...)
+		} else {
+			b = appendText(b, m.value)
+		}
 	}
 	if c.Added >= 0 {
-		f.Added, f.Removed = &c.Added, &c.Removed
+		b = strconv.AppendInt(append(b, `,"insertions":`...), int64(c.Added), 10)
+		b = strconv.AppendInt(append(b, `,"deletions":`...), int64(c.Removed), 10)
 	}
-	return json.Marshal(f)
+	return append(b, '}'), nil
+}
+
+// appendText is s as a JSON string.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || strings.IndexByte(`"\<>&`, c) >= 0 {
+			quoted, _ := json.Marshal(s) // of valid UTF-8 it never fails
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // UnmarshalJSON reads it back; a mere string is a path, as the origin wrote.

@@ -150,37 +150,33 @@ func (u *Runner) restaged(s *snapshot, c *commitment, drop map[string]bool) erro
 	return nil
 }
 
-// build makes the tree and sees that it changes exactly what it should.
-func (u *Runner) build(b Batch, s *snapshot, c *commitment) error {
+// build makes the commit, and sees that it changes exactly what it should: the
+// tree that a pure snapshot was read from, or one that is made for it.
+func (u *Runner) build(b Batch, s *snapshot, c *commitment) (err error) {
 	r := u.repo
-	index := s.index
-	if !s.pure || s.head != r.head || len(c.changes) != len(s.changes) {
-		index = u.tmp("tree")
-		_ = os.Remove(index) // one of the batch before
-		if !r.unborn {
-			if _, err := r.run(call{args: []string{"read-tree", r.head}, index: index}); err != nil {
-				return err
-			}
-		}
-		if _, err := r.run(call{args: []string{"update-index", "-z", "--index-info"}, in: indexInfo(r, c.changes), index: index}); err != nil {
+	same, hooks, index := s.tree != "" && s.head == r.head && len(c.changes) == len(s.changes), r.hooks && !u.opt.NoVerify, s.index
+	if !same {
+		if index, err = u.rebase(c); err != nil {
 			return err
 		}
 	}
-	if u.repo.hooks && !u.opt.NoVerify {
+	if hooks {
 		if err := u.hook("pre-commit", index); err != nil {
 			return err
 		}
 	}
-	out, err := r.run(call{args: []string{"write-tree"}, index: index})
-	if err != nil {
-		return err
-	}
-	c.tree = strings.TrimSpace(string(out))
-	if err := u.exact(c); err != nil {
-		return err
+	if c.tree = s.tree; !same || hooks {
+		out, err := r.run(call{args: []string{"write-tree"}, index: index})
+		if err != nil {
+			return err
+		}
+		c.tree = trim(out)
+		if err := u.exact(c); err != nil {
+			return err
+		}
 	}
 	text := message(b.Message, u.receipt.RunID, b.ID)
-	if u.repo.hooks && !u.opt.NoVerify {
+	if hooks {
 		if text, err = u.messageHook(text, index); err != nil {
 			return err
 		}
@@ -192,24 +188,34 @@ func (u *Runner) build(b Batch, s *snapshot, c *commitment) error {
 	if !r.unborn {
 		args = append(args, "-p", r.head)
 	}
-	out, err = r.run(call{args: append(args, "-F", "-", c.tree), in: []byte(text), tty: u.signs})
-	c.sha = strings.TrimSpace(string(out))
+	out, err := r.run(call{args: append(args, "-F", "-", c.tree), in: []byte(text), tty: u.signs})
+	c.sha = trim(out)
 	return err
+}
+
+// rebase makes an index of HEAD with a commit's changes in it.
+func (u *Runner) rebase(c *commitment) (index string, err error) {
+	r := u.repo
+	index = u.tmp("tree")
+	_ = os.Remove(index) // one of the batch before
+	if !r.unborn {
+		if _, err := r.run(call{args: []string{"read-tree", r.head}, index: index}); err != nil {
+			return "", err
+		}
+	}
+	_, err = r.run(call{args: []string{"update-index", "-z", "--index-info"}, in: indexInfo(r, c.changes), index: index})
+	return index, err
 }
 
 // exact compares the tree with what the batch is about to commit, path for
 // path and blob for blob.
 func (u *Runner) exact(c *commitment) error {
 	r := u.repo
-	args := []string{"diff-tree", "-r", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", r.base(), c.tree}
+	var more []string
 	if u.hooked { // the lines that were counted may be others
-		args = append([]string{"diff-tree", "--numstat"}, args[1:]...)
+		more = []string{"--numstat"}
 	}
-	out, err := r.run(call{args: args, quiet: true})
-	if err != nil {
-		return err
-	}
-	got, err := parseRaw(out)
+	got, err := r.between(r.base(), c.tree, more...)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,10 @@ func (u *Runner) refused() {
 // end looks at what is left, completes the bundle, and tells of the run.
 func (u *Runner) end(ctx context.Context) error {
 	r := u.receipt
-	changed, err := u.repo.surface(u.tmp("surface"))
+	changed, err := u.repo.dirty("", nil)
+	if err == nil {
+		changed, err = u.repo.surface(u.tmp("surface"), changed)
+	}
 	if err == nil {
 		n := len(changed)
 		r.DirtyAfter = &n

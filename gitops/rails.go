@@ -72,10 +72,11 @@ func (u *Runner) remote() (*Refusal, error) {
 // stagedRail refuses a staged index, unless the person says otherwise.
 func (u *Runner) stagedRail() (*Refusal, error) {
 	index := u.tmp("look")
-	if _, err := u.repo.copyIndex(index); err != nil {
+	was, err := u.repo.copyIndex(index)
+	if err != nil {
 		return nil, err
 	}
-	staged, err := u.repo.staged(index)
+	staged, err := u.repo.stagedAt(was, index)
 	if err != nil {
 		return nil, err
 	}

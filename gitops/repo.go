@@ -22,6 +22,7 @@ type repo struct {
 	zero      string // the null object
 	unborn    bool
 	emptyBlob string
+	last      lastStaged
 }
 
 // ErrNoRepository says that a folder is in no working tree.

@@ -61,6 +61,7 @@ type Runner struct {
 	hooked  bool   // a hook may have changed the index
 	push    pushPlan
 	pushed  bool
+	seen    *seen
 	fatal   error // of the disk or the board: the run stops
 }
 

@@ -3,14 +3,20 @@ package gitops
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // shape is how a kind of secret looks. One of the literals stands in every one
@@ -64,33 +70,70 @@ const longLine = 64 << 10
 // tells path, line and kind, never the secret. What stood in the file before
 // is not found again.
 func (r *repo) secrets(changes []Change) ([]string, error) {
-	var look []Change
+	kinds, buf := shapes(), make([]byte, wholeFile-1)
+	hits := make([][]hit, len(changes))
+	var ask []int // what git must be asked for
 	var in strings.Builder
-	for _, c := range changes {
-		if c.Mode == "100644" || c.Mode == "100755" || c.Mode == "120000" {
-			look = append(look, c)
+	for i, c := range changes {
+		if c.Mode != "100644" && c.Mode != "100755" && c.Mode != "120000" {
+			continue
+		}
+		var known bool
+		if hits[i], known = scanStaged(filepath.Join(r.top, c.Path), c.Blob, kinds, buf); !known {
+			ask = append(ask, i)
 			in.WriteString(c.Blob + "\n")
 		}
 	}
-	if len(look) == 0 {
-		return nil, nil
+	if len(ask) > 0 {
+		err := r.blobs(in.String(), func(k int, text io.Reader) (err error) {
+			hits[ask[k]], err = scanFile(text, kinds)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	var found []string
-	kinds := shapes()
-	err := r.blobs(in.String(), func(i int, text io.Reader) error {
-		hits, err := scanFile(text, kinds)
-		for _, h := range hits {
-			old := look[i].OldBlob
-			if old != "" && len(old) == len(look[i].Blob) && r.had(old, h.text) {
+	for i, c := range changes {
+		for _, h := range hits[i] {
+			if c.OldBlob != "" && len(c.OldBlob) == len(c.Blob) && r.had(c.OldBlob, h.text) {
 				continue
 			}
 			if len(found) < maxFindings {
-				found = append(found, fmt.Sprintf("%s:%d: %s", printable(look[i].Path), h.line, h.kind))
+				found = append(found, fmt.Sprintf("%s:%d: %s", printable(c.Path), h.line, h.kind))
 			}
 		}
-		return err
-	})
-	return found, err
+	}
+	return found, nil
+}
+
+// scanStaged looks at a file of the working tree in its blob's place, which is
+// cheaper. Only if it hashes to the blob's name is it the same, and known.
+func scanStaged(path, blob string, kinds []shape, buf []byte) (hits []hit, known bool) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil || !fi.Mode().IsRegular() || fi.Size() > int64(len(buf)) {
+		return nil, false
+	}
+	text := buf[:fi.Size()]
+	if _, err := io.ReadFull(f, text); err != nil {
+		return nil, false
+	}
+	sum := sha1.New() // git's name of a blob; nothing is trusted to it that git does not trust to it
+	if len(blob) == 2*sha256.Size {
+		sum = sha256.New()
+	}
+	fmt.Fprintf(sum, "blob %d\x00", len(text))
+	sum.Write(text)
+	if hex.EncodeToString(sum.Sum(nil)) != blob {
+		return nil, false
+	}
+	hits, err = scanText(text, kinds)
+	return hits, err == nil
 }
 
 // blobs streams objects through fn, in the order in which they are named.
@@ -166,10 +209,18 @@ func scanFile(text io.Reader, kinds []shape) ([]hit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a file to be committed: %w", err)
 	}
-	if len(head) < wholeFile && !slices.ContainsFunc(kinds, func(k shape) bool { return k.in(head) }) {
-		return nil, nil
+	if len(head) < wholeFile {
+		return scanText(head, kinds)
 	}
 	return scan(io.MultiReader(bytes.NewReader(head), text), kinds)
+}
+
+// scanText is scanFile for a whole file.
+func scanText(text []byte, kinds []shape) ([]hit, error) {
+	if !slices.ContainsFunc(kinds, func(k shape) bool { return k.in(text) }) {
+		return nil, nil
+	}
+	return scan(bytes.NewReader(text), kinds)
 }
 
 func (k shape) in(text []byte) bool {

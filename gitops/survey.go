@@ -1,6 +1,9 @@
 package gitops
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // survey looks at the repository before anything is staged.
 func (u *Runner) survey() error {
@@ -12,13 +15,21 @@ func (u *Runner) survey() error {
 	if sign, err := u.repo.line("config", "--type=bool", "--get", "commit.gpgSign"); err == nil {
 		u.signs = sign == "true"
 	}
+	var err error
 	if r.Refusal == nil {
-		var err error
 		if r.Refusal, err = u.rails(); err != nil {
 			return err
 		}
 	}
-	changed, err := u.repo.surface(u.tmp("surface"))
+	f := &seen{fresh: true}
+	u.seen = f
+	if f.was, err = identify(u.repo.file("index")); err != nil {
+		return err
+	}
+	if f.changed, err = u.repo.dirty("", nil); err != nil {
+		return err
+	}
+	changed, err := u.differing(f)
 	if err != nil {
 		return err
 	}
@@ -28,6 +39,46 @@ func (u *Runner) survey() error {
 	}
 	u.untaken(changed)
 	return nil
+}
+
+// seen is what survey saw.
+type seen struct {
+	was     identity // of the person's index
+	changed []Change // tracked files that differ from it, some by their time only
+	exact   bool     // none by its time only
+	fresh   bool     // it was a moment ago
+}
+
+// differing leaves out what was only touched. Where every path is one batch's,
+// staging will tell; else git is asked.
+func (u *Runner) differing(f *seen) (changed []Change, err error) {
+	f.exact = len(f.changed) == 0 || u.receipt.Refusal != nil
+	for _, c := range f.changed {
+		n := 0
+		for _, res := range u.receipt.Batches {
+			if res.Type == Tracked && anySpec(res.Pathspecs, c.Path) {
+				n++
+			}
+		}
+		f.exact = f.exact || n != 1
+	}
+	if !f.exact {
+		return f.changed, nil
+	}
+	return u.repo.surface(u.tmp("surface"), f.changed)
+}
+
+// touched takes off what survey counted and staging found to be the same.
+func (u *Runner) touched(b Batch, s *snapshot) {
+	if b.Type != Tracked || u.seen.exact {
+		return
+	}
+	real := byPath(s.changes)
+	for _, c := range u.seen.changed {
+		if _, ok := real[c.Path]; !ok && anySpec(b.Paths, c.Path) && !slices.Contains(s.kept, c.Path) {
+			u.receipt.DirtyBefore--
+		}
+	}
 }
 
 // overlaps refuses a changed path that two batches take: which one it belongs
