@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"stigmergy/blackboard/history"
@@ -26,10 +26,10 @@ func (a *app) rememberRun(l layout.Layout, rootDir string) func(context.Context,
 		if err != nil {
 			return fmt.Errorf("remembering the run: %w", err)
 		}
-		if err := replaceFile(filepath.Join(f.Dir, gitops.ExemplarFile), append(packet, '\n')); err != nil {
+		if err := f.Place(gitops.ExemplarFile, append(packet, '\n')); err != nil {
 			return fmt.Errorf("remembering the run: %w", err)
 		}
-		if err := a.attest(l, f, id); err != nil {
+		if err := errors.Join(a.attest(l, f, id), f.Seal()); err != nil {
 			return err
 		}
 		patient := &app{ctx: ctx, environ: a.environ, now: a.now, in: a.in, out: a.out, err: a.err, line: a.line}

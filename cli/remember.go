@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"stigmergy/blackboard"
@@ -51,7 +52,7 @@ const rememberTimeout = 30 * time.Second
 // remember posts a packet on a lane and returns once the store has it: a
 // running daemon ingests it, without one it is done here, under the store's
 // lock. A packet that the store has already is not posted again.
-func (a *app) remember(l layout.Layout, lane string, packet []byte, timeout time.Duration) (exemplars.Result, error) {
+func (a *app) remember(l layout.Layout, lane string, packet []byte, timeout time.Duration) (res exemplars.Result, err error) {
 	f, err := a.feed(l)
 	if err != nil {
 		return exemplars.Result{}, err
@@ -60,6 +61,12 @@ func (a *app) remember(l layout.Layout, lane string, packet []byte, timeout time
 	if err != nil {
 		return exemplars.Result{}, &Fault{Doing: "reading an exemplar packet", Err: err, Code: codeRefused}
 	}
+	release, err := f.Hold(a.ctx)
+	if err != nil {
+		return exemplars.Result{}, storeFault(err)
+	}
+	release = sync.OnceValue(release)
+	defer func() { err = errors.Join(err, storeFault(release())) }()
 	old, err := f.Has(a.ctx, id)
 	if err != nil {
 		return exemplars.Result{}, storeFault(err)
@@ -90,9 +97,12 @@ func (a *app) remember(l layout.Layout, lane string, packet []byte, timeout time
 		return exemplars.Result{}, err
 	}
 	if daemon.Held(l) {
+		if err := release(); err != nil { // it may make the store anew
+			return exemplars.Result{}, storeFault(err)
+		}
 		return a.ingested(l, w, f, id, pos.String(), timeout)
 	}
-	res, err := f.Ingest(a.ctx, exemplars.Event{Position: pos.String(), Source: ev.Source(), ID: ev.ID(), Packet: ev.Data()})
+	res, err = f.Ingest(a.ctx, exemplars.Event{Position: pos.String(), Source: ev.Source(), ID: ev.ID(), Packet: ev.Data()})
 	return res, storeFault(err)
 }
 

@@ -87,7 +87,7 @@ func Attest(f *Finished, exemplarID, keyID string, sign func([]byte) ([]byte, er
 		return fmt.Errorf("attesting the run: %w", err)
 	}
 	line := marshal(envelope{payloadType, base64.StdEncoding.EncodeToString(payload), []signature{{keyID, base64.StdEncoding.EncodeToString(sig)}}})
-	if err := writeFile(filepath.Join(f.Dir, AttestationFile), append(line, '\n')); err != nil {
+	if err := f.Place(AttestationFile, append(line, '\n')); err != nil {
 		return fmt.Errorf("attesting the run: %w", err)
 	}
 	return nil

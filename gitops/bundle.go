@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -75,8 +76,8 @@ func makeFolders(top, rel string) error {
 // writeFile makes a file whole or not at all, and returns once it is on disk.
 func writeFile(path string, data []byte) error { return replace(path, data, true) }
 
-// placeFile is writeFile for what is written again before the run is over: a
-// killed run leaves it whole, lost power may leave an older one.
+// placeFile is writeFile for what is written again, or synced with others, before
+// the run is over: a killed run leaves it whole, lost power may leave an older one.
 func placeFile(path string, data []byte) error { return replace(path, data, false) }
 
 func replace(path string, data []byte, sync bool) (err error) {
@@ -109,12 +110,34 @@ func replace(path string, data []byte, sync bool) (err error) {
 	return syncFolder(filepath.Dir(path))
 }
 
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
+// syncFolder brings what is in a folder, or in a file, to disk.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncBundle brings a bundle to disk: its files, all at once, then the folders
+// in which their names and its own stand.
+func syncBundle(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("bringing the bundle to disk: %w", err)
+	}
+	errs := make([]error, len(list))
+	var all sync.WaitGroup
+	for i, e := range list {
+		if e.Type().IsRegular() {
+			all.Go(func() { errs[i] = syncFolder(filepath.Join(dir, e.Name())) })
+		}
+	}
+	all.Wait()
+	if err := errors.Join(append(errs, syncFolder(dir), syncFolder(filepath.Dir(dir)))...); err != nil {
+		return fmt.Errorf("bringing the bundle to disk: %w", err)
+	}
+	return nil
 }
 
 // hashFile is a file's SHA-256 and length.
@@ -166,7 +189,7 @@ func checksums(dir string) error {
 	for _, f := range list {
 		fmt.Fprintf(&text, "%s  %s\n", f.SHA256, f.Path)
 	}
-	if err := writeFile(filepath.Join(dir, ChecksumFile), []byte(text.String())); err != nil {
+	if err := placeFile(filepath.Join(dir, ChecksumFile), []byte(text.String())); err != nil {
 		return fmt.Errorf("writing the checksums: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package gitops
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -112,44 +113,77 @@ func value(s *string) string {
 // parseRaw reads `--raw -z` of git's diff family, with `--numstat` behind it
 // or not. Modes of zeros and null objects become "".
 func parseRaw(out []byte) ([]Change, error) {
-	var list []Change
-	at := map[string]int{}
-	parts := fields(out)
-	for i := 0; i < len(parts); i++ {
-		p := parts[i]
-		if !strings.HasPrefix(p, ":") {
-			var c Change
-			var added, removed string
-			cols := strings.SplitN(p, "\t", 3)
-			if len(cols) != 3 {
-				return nil, fmt.Errorf("reading git's answer: expected a change, found %q", p)
+	text := strings.TrimSuffix(string(out), "\x00")
+	list := make([]Change, 0, strings.Count(text, "\x00:")+1)
+	var at map[string]int // of the lines that --numstat counts
+	for len(text) > 0 {
+		var head string
+		if head, text, _ = strings.Cut(text, "\x00"); !strings.HasPrefix(head, ":") {
+			if at == nil {
+				at = places(list)
 			}
-			added, removed, c.Path = cols[0], cols[1], cols[2]
-			if k, ok := at[c.Path]; ok {
-				list[k].Added, list[k].Removed = -1, 0
-				if added != "-" {
-					_, _ = fmt.Sscan(added, &list[k].Added) // git wrote a number
-					_, _ = fmt.Sscan(removed, &list[k].Removed)
-				}
+			if err := numstat(head, list, at); err != nil {
+				return nil, err
 			}
 			continue
 		}
-		cols := strings.Fields(p[1:])
-		if len(cols) != 5 || i+1 == len(parts) {
-			return nil, fmt.Errorf("reading git's answer: expected a change, found %q", p)
+		c, ok := rawChange(head[1:])
+		if c.Path, text, _ = strings.Cut(text, "\x00"); !ok || c.Path == "" {
+			return nil, fmt.Errorf("reading git's answer: expected a change, found %q", head)
 		}
-		i++
-		c := Change{Path: parts[i], OldMode: cols[0], Mode: cols[1], OldBlob: cols[2], Blob: cols[3], Status: cols[4][:1]}
-		if c.OldMode == "000000" {
-			c.OldMode, c.OldBlob = "", ""
-		}
-		if c.Mode == "000000" {
-			c.Mode, c.Blob = "", ""
-		}
-		at[c.Path] = len(list)
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+func places(list []Change) map[string]int {
+	at := make(map[string]int, len(list))
+	for i, c := range list {
+		at[c.Path] = i
+	}
+	return at
+}
+
+// rawChange reads OLD_MODE NEW_MODE OLD_BLOB NEW_BLOB STATUS.
+func rawChange(s string) (c Change, ok bool) {
+	c.OldMode, s, _ = strings.Cut(s, " ")
+	c.Mode, s, _ = strings.Cut(s, " ")
+	c.OldBlob, s, _ = strings.Cut(s, " ")
+	c.Blob, s, ok = strings.Cut(s, " ")
+	if !ok || s == "" {
+		return c, false
+	}
+	c.Status = s[:1]
+	if c.OldMode == "000000" {
+		c.OldMode, c.OldBlob = "", ""
+	}
+	if c.Mode == "000000" {
+		c.Mode, c.Blob = "", ""
+	}
+	return c, true
+}
+
+// numstat reads ADDED\tREMOVED\tPATH; a binary file has - for both.
+func numstat(line string, list []Change, at map[string]int) error {
+	cols := strings.SplitN(line, "\t", 3)
+	if len(cols) != 3 {
+		return fmt.Errorf("reading git's answer: expected a change, found %q", line)
+	}
+	k, ok := at[cols[2]]
+	if !ok {
+		return nil
+	}
+	list[k].Added, list[k].Removed = -1, 0
+	if cols[0] == "-" {
+		return nil
+	}
+	added, err := strconv.Atoi(cols[0])
+	removed, err2 := strconv.Atoi(cols[1])
+	if err := errors.Join(err, err2); err != nil {
+		return fmt.Errorf("reading git's answer %q: %w", line, err)
+	}
+	list[k].Added, list[k].Removed = added, removed
+	return nil
 }
 
 // paths are the changes' own.

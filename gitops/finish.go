@@ -17,6 +17,27 @@ type Finished struct {
 	Base    string // the repository's top below the board's root
 	Config  *Config
 	Again   bool // the run is another, dead one's: parts of this may have been done
+
+	sealed bool
+}
+
+// Place writes a file of the bundle; Seal brings it to disk.
+func (f *Finished) Place(name string, data []byte) error {
+	return placeFile(filepath.Join(f.Dir, name), data)
+}
+
+// Seal completes the bundle with its checksums, and returns once all of it is
+// on disk: nobody is told of one that lost power could take away.
+func (f *Finished) Seal() error {
+	if f.sealed {
+		return nil
+	}
+	err := checksums(f.Dir)
+	if err == nil {
+		err = syncBundle(f.Dir)
+	}
+	f.sealed = err == nil
+	return err
 }
 
 // refused notes a run that began nothing.
@@ -91,7 +112,7 @@ func (u *Runner) complete(ctx context.Context, f *Finished, log []byte) error {
 	var err error
 	f.Below, f.Base = u.dir(f.Receipt.ProofDir), u.dir("")
 	if log != nil {
-		if err = writeFile(filepath.Join(f.Dir, LogFile), log); err != nil {
+		if err = f.Place(LogFile, log); err != nil {
 			return fmt.Errorf("writing the log: %w", err)
 		}
 	}
@@ -100,7 +121,7 @@ func (u *Runner) complete(ctx context.Context, f *Finished, log []byte) error {
 	}
 	text, err := f.Receipt.encode()
 	if err == nil {
-		err = writeFile(filepath.Join(f.Dir, ReceiptFile), text)
+		err = f.Place(ReceiptFile, text)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the receipt: %w", err)
@@ -108,5 +129,5 @@ func (u *Runner) complete(ctx context.Context, f *Finished, log []byte) error {
 	if u.opt.Remember != nil {
 		err = u.opt.Remember(ctx, f)
 	}
-	return errors.Join(err, checksums(f.Dir), syncFolder(filepath.Dir(f.Dir)), u.opt.Emit(u.runEvent(f.Receipt), f.Again), os.Chmod(filepath.Join(f.Dir, ReceiptFile), 0o444))
+	return errors.Join(err, f.Seal(), u.opt.Emit(u.runEvent(f.Receipt), f.Again), os.Chmod(filepath.Join(f.Dir, ReceiptFile), 0o444))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -180,6 +181,13 @@ func (g *git) talk(c call, fn func(ask func(words []string, answer string) error
 func (g *git) line(args ...string) (string, error) {
 	out, err := g.run(call{args: args, quiet: true})
 	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+// meanwhile asks git, and gives the answer when it is asked for.
+func (g *git) meanwhile(args ...string) func() (string, error) {
+	answer := sync.OnceValues(func() (string, error) { return g.line(args...) })
+	go answer()
+	return answer
 }
 
 // says tells whether a question that git answers by its exit status has the

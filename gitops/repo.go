@@ -31,6 +31,7 @@ var ErrNoRepository = errors.New("no git working tree")
 // open finds the working tree that holds dir.
 func open(dir string, environ []string, hooks bool, log *runLog) (*repo, error) {
 	g := &git{top: dir, environ: scrub(environ), hooks: hooks, log: log}
+	version := g.meanwhile("version")
 	out, err := g.line("rev-parse", "--show-toplevel", "--absolute-git-dir", "--show-object-format", "--is-inside-work-tree")
 	var ge *GitError
 	if errors.As(err, &ge) {
@@ -48,7 +49,7 @@ func open(dir string, environ []string, hooks bool, log *runLog) (*repo, error) 
 	r := &repo{git: g}
 	half := (n - 2) / 2
 	g.top, r.dir = strings.Join(parts[:half], "\n"), strings.Join(parts[half:n-2], "\n")
-	if r.gitVer, err = g.line("version"); err != nil {
+	if r.gitVer, err = version(); err != nil {
 		return nil, err
 	}
 	r.gitVer = strings.TrimPrefix(r.gitVer, "git version ")

@@ -12,9 +12,7 @@ func (u *Runner) survey() error {
 		return err
 	}
 	r.HeadBefore = optional(u.repo.head)
-	if sign, err := u.repo.line("config", "--type=bool", "--get", "commit.gpgSign"); err == nil {
-		u.signs = sign == "true"
-	}
+	signs := u.repo.meanwhile("config", "--type=bool", "--get", "commit.gpgSign")
 	var err error
 	if r.Refusal == nil {
 		if r.Refusal, err = u.rails(); err != nil {
@@ -34,6 +32,8 @@ func (u *Runner) survey() error {
 		return err
 	}
 	r.DirtyBefore = len(changed)
+	sign, err := signs()
+	u.signs = err == nil && sign == "true"
 	if r.Refusal == nil {
 		r.Refusal = u.overlaps(changed)
 	}

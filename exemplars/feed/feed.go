@@ -100,6 +100,15 @@ func (f *Feed) Rebuild(ctx context.Context) (n int64, err error) {
 	})
 }
 
+// Hold keeps the store open until release: what is asked in between need not
+// open it each time.
+func (f *Feed) Hold(ctx context.Context) (release func() error, err error) {
+	if _, _, err := f.acquire(ctx); err != nil {
+		return nil, err
+	}
+	return f.release, nil
+}
+
 // with lends store and root to fn. The first time, and where the store is new,
 // it catches up with the board before.
 func (f *Feed) with(ctx context.Context, fn func(*exemplars.Store, *os.Root) error) error {
