@@ -2,6 +2,7 @@ package blackboard
 
 import (
 	"sort"
+	"strings"
 
 	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
@@ -15,6 +16,7 @@ type Standing struct {
 	PowerEpoch uint64
 	Open       journal.Entry // the newest run's, where it is behind the snapshot
 	Lanes      map[string]*LaneStanding
+	Renamed    map[string]string // lanes that somebody renamed, by the name that their files have now
 }
 
 // LaneStanding is where a lane's newest segment stands.
@@ -30,7 +32,7 @@ type LaneStanding struct {
 // Peek reads the newest snapshot and the journal behind it; without a good
 // snapshot the whole journal.
 func Peek(l layout.Layout) (*Standing, error) {
-	s := &Standing{Lanes: map[string]*LaneStanding{}}
+	s := &Standing{Lanes: map[string]*LaneStanding{}, Renamed: map[string]string{}}
 	k := &Kernel{layout: l}
 	var from journal.Cursor
 	if id, err := l.ID(); err == nil {
@@ -43,6 +45,11 @@ func Peek(l layout.Layout) (*Standing, error) {
 	})
 	if missing(err) {
 		err = nil // a board that was never up
+	}
+	if s.Time == 0 && s.Next > 0 && err == nil {
+		var last journal.Entry
+		last, _, err = journal.Before(l, from)
+		s.Time = last.Time
 	}
 	return s, err
 }
@@ -66,11 +73,20 @@ func (s *Standing) load(st *loaded) journal.Cursor {
 			continue
 		}
 		s.Lanes[t.Lane] = &LaneStanding{Lane: t.Lane, Segment: t.Segment, Offset: max(t.Offset, t.Mark.Offset), Last: t.Last}
+		s.Moved(t.Lane, t.Path)
 	}
 	for lane, h := range st.header.Owned {
 		s.Lanes[lane] = &LaneStanding{Lane: lane, Segment: h.Segment, Offset: h.Offset}
 	}
 	return st.header.Cursor
+}
+
+// Moved notes where a lane's active file stands: a path from the board,
+// escaped like a lane's name.
+func (s *Standing) Moved(lane, path string) {
+	if at, ok := strings.CutSuffix(path, layout.LaneExt); ok && at != lane && at[0] != '.' {
+		s.Renamed[at] = lane
+	}
 }
 
 func (s *Standing) take(e *journal.Entry) {

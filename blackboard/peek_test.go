@@ -30,6 +30,9 @@ func TestPeekSeesWhatTheKernelKnows(t *testing.T) {
 	b.open()
 	text := b.tree()["/board.jsonl"]
 	look("from a snapshot", "ci", 1, n+4, false)
+	if s, err := blackboard.Peek(b.layout); err != nil || s.Time != b.entries()[len(b.entries())-1].Time {
+		t.Errorf("the newest entry's time from a snapshot: %+v %v", s, err)
+	}
 	look("from a snapshot", "board", 1, int64(len(text)), false)
 	if _, err := b.k.Rotate(t.Context(), "ci"); err != nil {
 		t.Fatal(err)

@@ -134,9 +134,6 @@ func (a *app) look(l layout.Layout) (*boardStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Lanes, err = a.lanes(l, state); err != nil {
-		return nil, err
-	}
 	s.Seq = state.Next
 	if state.Time != 0 {
 		s.Last = showTime(state.Time)
@@ -148,8 +145,14 @@ func (a *app) look(l layout.Layout) (*boardStatus, error) {
 			s.Waiting = st.Waiting
 			for _, t := range st.Lanes {
 				s.Segments[t.Stage]++
+				if t.Stage == "active" {
+					state.Moved(t.Lane, t.Path)
+				}
 			}
 		}
+	}
+	if s.Lanes, err = a.lanes(l, state); err != nil {
+		return nil, err
 	}
 	for _, lane := range s.Lanes {
 		s.Pending += lane.Pending
@@ -207,7 +210,10 @@ func (a *app) lanes(l layout.Layout, state *blackboard.Standing) ([]laneLook, er
 		}
 		look.Size, look.age = fi.Size(), a.now().Sub(fi.ModTime())
 		look.Modified = showTime(fi.ModTime().UnixNano())
-		if ls := state.Lanes[lane]; ls != nil {
+		if home := state.Renamed[lane]; home != "" {
+			look.Lane = home // until its next rotation
+		}
+		if ls := state.Lanes[look.Lane]; ls != nil {
 			look.Segment = currentSegment(ls)
 			if !ls.Ended {
 				look.Offset = ls.Offset
@@ -236,7 +242,11 @@ func kindOfFile(m fs.FileMode) string {
 	return "device"
 }
 
-// unfinished measures a last line that has no newline, up to 1 MiB of it.
+// unfinishedMost bounds what is read for a line that never ends.
+const unfinishedMost = 256 << 20
+
+// unfinished measures a last line that has no newline, up to unfinishedMost of
+// it.
 func (look *laneLook) unfinished(path string) {
 	if look.Size == 0 {
 		return
@@ -247,17 +257,21 @@ func (look *laneLook) unfinished(path string) {
 		return
 	}
 	defer f.Close()
-	for n := int64(1); ; n *= 64 {
-		n = min(n, look.Size, 1<<20)
-		buf := make([]byte, n)
-		got, err := f.ReadAt(buf, look.Size-n)
-		if err != nil && got < len(buf) {
+	buf := make([]byte, min(look.Size, 1<<20))
+	for end := look.Size; end > max(0, look.Size-unfinishedMost); {
+		at := max(0, end-int64(len(buf)))
+		if end == look.Size {
+			at = end - 1 // most lines are whole
+		}
+		if n, err := f.ReadAt(buf[:end-at], at); err != nil && n < int(end-at) {
 			return // it shrank: the next look
 		}
-		if i := bytes.LastIndexByte(buf, '\n'); i >= 0 || n == look.Size || n == 1<<20 {
-			look.UnfinishedBytes = n - int64(i) - 1
+		if i := bytes.LastIndexByte(buf[:end-at], '\n'); i >= 0 {
+			at += int64(i) + 1
+			look.UnfinishedBytes = look.Size - at
 			break
 		}
+		look.UnfinishedBytes, end = look.Size-at, at
 	}
 	if look.UnfinishedBytes > 0 {
 		look.UnfinishedMS = max(look.age.Milliseconds(), 0)
@@ -343,6 +357,8 @@ func (s *boardStatus) laneTable(a *app) error {
 			state = "no lane: " + l.Problem
 		case l.Unreadable:
 			state = "unreadable"
+		case layout.LaneRel(l.Lane) != l.Path && l.UnfinishedBytes == 0:
+			state = "renamed: stands in " + l.Path + " until its next rotation"
 		case l.UnfinishedBytes > 0:
 			state = fmt.Sprintf("unfinished last line, %d bytes, for %s", l.UnfinishedBytes, humanAge(l.age))
 		}

@@ -9,7 +9,8 @@ import (
 )
 
 // Lanes walks the board's lane files, owned ones and quarantine included, in
-// the byte order of their board-relative paths. It follows no links.
+// the byte order of their board-relative paths, and whatever else has a lane's
+// name (e tells what it is). It follows no links.
 func (l Layout) Lanes(fn func(lane, rel string, e fs.DirEntry) error) error {
 	return filepath.WalkDir(l.Dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -19,11 +20,8 @@ func (l Layout) Lanes(fn func(lane, rel string, e fs.DirEntry) error) error {
 			return nil
 		}
 		rel, _ := filepath.Rel(l.Dir, path)
-		if e.IsDir() {
-			if rel != "." && SkipDir(rel) {
-				return fs.SkipDir
-			}
-			return nil
+		if e.IsDir() && rel != "." && SkipDir(rel) {
+			return fs.SkipDir
 		}
 		if lane, ok := LaneName(rel); ok {
 			return fn(lane, rel, e)

@@ -326,9 +326,15 @@ func TestRenamedLanesKeepTheirPositions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _, res := collect(t, e, Request{JournaledOnly: true})
-		if len(got) != 1 || !strings.HasPrefix(got[0], "ci@1:0 ") || len(res.Holes) != 0 {
-			t.Errorf("%s: %q %+v", to, got, res.Holes)
+		for _, req := range []Request{{JournaledOnly: true}, {}, {Reverse: true}} {
+			got, _, res := collect(t, e, req)
+			if len(got) != 1 || !strings.HasPrefix(got[0], "ci@1:0 ") || len(res.Holes) != 0 {
+				t.Errorf("%s: %+v: %q %+v", to, req, got, res.Holes)
+			}
+		}
+		b.write("moved", `{"type":"build.done","data":{"n":2}}`+"\n")
+		if got, _, _ := collect(t, e, Request{Last: 1}); to == "moved.jsonl" && (len(got) != 1 || !strings.HasPrefix(got[0], "ci@1:37 ")) {
+			t.Errorf("what was appended to %s: %q", to, got)
 		}
 		_ = e.Close()
 		_ = b.journal.Close()

@@ -40,8 +40,12 @@ func (r *run) pending() []source {
 	for k, f := range r.stored.segments {
 		add(k, f.size)
 	}
+	renamed := r.renamed()
 	for lane, f := range r.stored.active {
 		k, base := r.activeKey(lane)
+		if old, ok := renamed[f.path]; ok {
+			k, base = old, 0
+		}
 		add(k, f.size-base)
 	}
 	sort.Slice(keys, func(i, j int) bool {
@@ -57,6 +61,34 @@ func (r *run) pending() []source {
 		all[i] = s
 	}
 	return all
+}
+
+// renamed are the files of lanes that somebody renamed, by path: such a file
+// keeps its lane's name until the next rotation. It stands under a lane's name
+// that no entry knows, and there is no file under its own.
+func (r *run) renamed() map[string]segKey {
+	strange := false
+	for name := range r.stored.active {
+		st := r.view.lanes[name]
+		strange = strange || st == nil || st.segment == 0
+	}
+	if !strange {
+		return nil
+	}
+	found := map[string]segKey{}
+	for name, st := range r.view.lanes {
+		k := segKey{name, st.segment}
+		if _, home := r.stored.active[name]; home || r.view.endOf(k) == 0 {
+			continue
+		}
+		if _, stored := r.stored.segments[k]; stored || r.indexed[k] || r.unindexed[k] {
+			continue
+		}
+		if path := r.strayed(k); path != "" {
+			found[path] = k
+		}
+	}
+	return found
 }
 
 // activeKey is the segment that a lane's file is, and where in it that begins.
