@@ -51,7 +51,7 @@ func (u *Runner) gates(ctx context.Context, b Batch, s *snapshot) ([]GateResult,
 		g := GateResult{GateID: SecretGate, Outcome: GatePassed, DurationMS: ms(time.Since(begun)), Findings: found}
 		if len(found) > 0 {
 			bad = true
-			g.Outcome, g.Detail = GateFailed, fmt.Sprintf("%d places look like secrets; none is shown", len(found))
+			g.Outcome, g.Detail = GateFailed, fmt.Sprintf("%d places look like secrets (none is shown), as %s", len(found), found[0])
 			u.log.note("gate %s: %s: %s", g.GateID, g.Detail, strings.Join(found, ", "))
 		}
 		out = append(out, g)

@@ -74,11 +74,13 @@ func parse(name string, text []byte) (*document, error) {
 	w.dec.UseNumber()
 	err := w.value("", 0)
 	if err == nil {
-		_, err = w.dec.Token()
-		if errors.Is(err, io.EOF) {
+		at := w.here()
+		if _, err = w.dec.Token(); errors.Is(err, io.EOF) {
 			return d, nil
 		}
-		err = &Fault{Expected: "nothing after the value", Found: "more text"}
+		f := &Fault{File: name, Expected: "nothing after the value", Found: "more text"}
+		f.Line, f.Column = lineOf(text, at)
+		return nil, Faults{f}
 	}
 	return nil, w.fault(err)
 }

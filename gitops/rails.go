@@ -44,7 +44,10 @@ func (u *Runner) rails() (*Refusal, error) {
 		return &Refusal{Rail: RailDetached, Reason: "HEAD is detached at " + short(r.head), Try: "git switch BRANCH, or --allow-detached"}, nil
 	}
 	want := u.receipt.Branch
-	if want != r.branch || u.push.enabled && r.branch == "" {
+	if u.push.enabled && r.branch == "" {
+		return &Refusal{Rail: RailBranch, Reason: "a detached HEAD has no branch to push", Try: "git switch BRANCH, or --no-push"}, nil
+	}
+	if want != r.branch {
 		return &Refusal{Rail: RailBranch, Reason: fmt.Sprintf("the branch to commit to and push is %q, checked out is %q", or(want, "none"), or(r.branch, "none")),
 			Try: "git switch " + shellWord(or(want, "BRANCH")) + ", or --branch " + current}, nil
 	}

@@ -31,13 +31,14 @@ var ErrNoRepository = errors.New("no git working tree")
 // open finds the working tree that holds dir.
 func open(dir string, environ []string, hooks bool, log *runLog) (*repo, error) {
 	g := &git{top: dir, environ: scrub(environ), hooks: hooks, log: log}
-	version := g.meanwhile("version")
+	ask := g.meanwhile("version")
 	out, err := g.line("rev-parse", "--show-toplevel", "--absolute-git-dir", "--show-object-format", "--is-inside-work-tree")
+	version, verr := ask()
 	var ge *GitError
 	if errors.As(err, &ge) {
 		return nil, fmt.Errorf("%w at %s: %s", ErrNoRepository, dir, strings.TrimSpace(ge.Said))
 	}
-	if err != nil {
+	if err = errors.Join(err, verr); err != nil {
 		return nil, err
 	}
 	// The last three lines hold no newline; a path may.
@@ -49,10 +50,7 @@ func open(dir string, environ []string, hooks bool, log *runLog) (*repo, error) 
 	r := &repo{git: g}
 	half := (n - 2) / 2
 	g.top, r.dir = strings.Join(parts[:half], "\n"), strings.Join(parts[half:n-2], "\n")
-	if r.gitVer, err = version(); err != nil {
-		return nil, err
-	}
-	r.gitVer = strings.TrimPrefix(r.gitVer, "git version ")
+	r.gitVer = strings.TrimPrefix(version, "git version ")
 	r.constants(parts[n-2])
 	return r, r.look()
 }

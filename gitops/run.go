@@ -89,6 +89,12 @@ func Prepare(opt Options) (*Runner, error) {
 	}
 	var refusal *Refusal
 	if u.config, refusal, err = ReadConfig(name, text); err != nil {
+		var faults Faults
+		if errors.As(err, &faults) && opt.Config != "" {
+			for _, f := range faults {
+				f.File = opt.Config // as the person named it
+			}
+		}
 		return nil, err
 	}
 	if u.receipt, err = u.newReceipt(); err != nil {

@@ -314,6 +314,9 @@ func TestSecrets(t *testing.T) {
 	if got := outcomes(rec); got != "a:error old:committed" || rec.Gates[0].Findings[0] != "a:2: AWS access key" {
 		t.Errorf("%s %v", got, rec.Gates)
 	}
+	if text := *rec.Batches[0].Error; !strings.Contains(text, "as a:2: AWS access key") {
+		t.Errorf("the error %q does not say where", text)
+	}
 	files, err := filepath.Glob(filepath.Join(r.dir, rec.ProofDir, "*"))
 	must(t, err)
 	for _, f := range files {
