@@ -86,15 +86,22 @@ func (k *Kernel) takeIn(ctx context.Context) (bool, error) {
 
 // takeTail takes in what a tail has; more says that it has not all been read.
 func (k *Kernel) takeTail(ctx context.Context, t *tail) (more bool, err error) {
+	return k.takeBy(ctx, t, &k.pipe.small)
+}
+
+// takeBy is takeTail with a buffer of the caller's.
+func (k *Kernel) takeBy(ctx context.Context, t *tail, in *intake) (more bool, err error) {
 	if err := k.sameLine(ctx, t); err != nil {
 		return false, err
 	}
-	in := &k.pipe.small
 	got, err := k.read(t, in, t.t.Offset(), smallBytes)
 	if err != nil || got == nothing {
 		return false, k.unread(ctx, t, err)
 	}
 	if got == longLine {
+		if err := k.olderFirst(ctx, t); err != nil {
+			return true, err
+		}
 		return true, k.commit(ctx, in)
 	}
 	if got == some {
@@ -153,8 +160,36 @@ func (k *Kernel) bulk(ctx context.Context, t *tail) (more bool, err error) {
 	}
 }
 
+// olderFirst takes in what stands in earlier segments of a lane, between the
+// reading of a later one and its commit: a writer that went on from one file to
+// the next has written the end of the first before the beginning of the second.
+func (k *Kernel) olderFirst(ctx context.Context, t *tail) error {
+	for _, old := range k.tails.draining(t.lane) {
+		if old.segment >= t.segment {
+			continue
+		}
+		in := k.pipe.get()
+		more, err := true, error(nil)
+		for tries := 0; more && err == nil && tries < olderTurns; tries++ {
+			more, err = k.takeBy(ctx, old, in)
+		}
+		k.pipe.put(in)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// olderTurns bounds how long a lane waits for a segment that is written to
+// without end.
+const olderTurns = 4
+
 // commitAt commits a batch, unless the file is no longer the one it was.
 func (k *Kernel) commitAt(ctx context.Context, in *intake) error {
+	if err := k.olderFirst(ctx, in.tail); err != nil {
+		return err
+	}
 	if in.tail.t.Offset() != in.batch.From || !in.tail.t.Intact() {
 		return nil
 	}

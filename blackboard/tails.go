@@ -81,13 +81,14 @@ type tails struct {
 	left   map[string]*left     // lanes whose file was deleted
 	looks  map[string]time.Time // paths to be looked at again, and when
 	dirty  map[*tail]bool
-	full   map[*tail]bool // to be looked at for rotation
-	scan   time.Time      // when to look at all of them next
+	full   map[*tail]bool     // to be looked at for rotation
+	older  map[string][]*tail // by lane: ended, and perhaps still written to
+	scan   time.Time          // when to look at all of them next
 }
 
 func newTails() tails {
 	return tails{all: map[segmentKey]*tail{}, active: map[string]*tail{}, last: map[string]uint64{},
-		uids: map[string]uint32{}, left: map[string]*left{}, looks: map[string]time.Time{}, dirty: map[*tail]bool{}, full: map[*tail]bool{}}
+		uids: map[string]uint32{}, left: map[string]*left{}, looks: map[string]time.Time{}, dirty: map[*tail]bool{}, full: map[*tail]bool{}, older: map[string][]*tail{}}
 }
 
 // next gives a lane its next segment number.
@@ -101,8 +102,11 @@ func (s *tails) add(l layout.Layout, t *lanes.Tail, st stage) *tail {
 	n := &tail{t: t, lane: t.Lane, segment: t.Segment, stage: st, board: l}
 	s.all[n.key()] = n
 	s.last[n.lane] = max(s.last[n.lane], n.segment)
-	if st == active {
+	switch st {
+	case active:
 		s.active[n.lane] = n
+	case draining:
+		s.older[n.lane] = append(s.older[n.lane], n)
 	}
 	s.dirty[n] = true
 	return n
@@ -112,6 +116,7 @@ func (s *tails) add(l layout.Layout, t *lanes.Tail, st stage) *tail {
 func (s *tails) end(t *tail) {
 	if t.stage == active {
 		t.stage = draining
+		s.older[t.lane] = append(s.older[t.lane], t)
 	}
 	if s.active[t.lane] == t {
 		delete(s.active, t.lane)
@@ -155,16 +160,25 @@ func (s *tails) of(t *lanes.Tail) *tail {
 	return s.all[segmentKey{t.Lane, t.Segment}]
 }
 
-// draining says whether a lane has an earlier segment that somebody may still
-// write to.
-func (s *tails) held(lane string) bool {
-	for k, t := range s.all {
-		if k.lane == lane && t.stage == draining {
-			return true
+// draining are a lane's earlier segments that somebody may still write to, in
+// the order in which they ended.
+func (s *tails) draining(lane string) []*tail {
+	var out []*tail
+	for _, t := range s.older[lane] {
+		if t.stage == draining && s.all[t.key()] == t {
+			out = append(out, t)
 		}
 	}
-	return false
+	if len(out) == 0 {
+		delete(s.older, lane)
+		return nil
+	}
+	s.older[lane] = out
+	return out
 }
+
+// held says whether there are such.
+func (s *tails) held(lane string) bool { return len(s.draining(lane)) > 0 }
 
 func (s *tails) records() []tailRecord {
 	out := make([]tailRecord, 0, len(s.all))
