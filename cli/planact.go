@@ -54,9 +54,9 @@ func (c *planAbort) Run(a *app) error {
 
 type planReplay struct {
 	Plan   string   `arg:"" help:"A plan_id, the beginning of one, or a plan's name."`
-	CASIDs []string `arg:"" optional:"" name:"cas_id" help:"The shards (default: those that failed)."`
+	CASIDs []string `arg:"" optional:"" name:"cas_id" help:"The shards (default: those that failed; all, where none has)."`
 	actFlags
-	Failed bool `xor:"which" help:"All that failed (default)."`
+	Failed bool `xor:"which" help:"All that failed."`
 	All    bool `xor:"which" help:"All of the plan's."`
 }
 
@@ -85,7 +85,7 @@ func (c *planReplay) Run(a *app) error {
 			data["cas_ids"] = c.CASIDs
 		case c.All:
 			data["all"] = true
-		default:
+		case c.Failed:
 			data["failed"] = true
 		}
 	})
@@ -120,7 +120,7 @@ func (a *app) act(name, topic, operation string, flags *actFlags, more func(map[
 		switch ev.TopicName {
 		case "board.rejected":
 			if ev.Get("data.position").Text() == r.pos {
-				return true, a.planRejected(ev, r.pos)
+				return true, a.planRejected(ev, r.pos, "plan")
 			}
 		case "hxo.audit":
 			return ev.Get("data.operation").Text() == operation && planOf(ev) == id, nil

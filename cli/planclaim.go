@@ -123,7 +123,7 @@ func (c *planClaim) answer(a *app, r *planRequest) error {
 		ev := h.Event()
 		switch {
 		case ev.TopicName == "board.rejected" && ev.Get("data.position").Text() == r.pos:
-			return a.planRejected(ev, r.pos)
+			return a.planRejected(ev, r.pos, "plan")
 		case ev.TopicName != "hxo.shard.claimed" || ev.Pos.Lane != "hxo" || ev.Get("data.claim").Text() != r.pos:
 			return nil
 		}

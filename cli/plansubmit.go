@@ -88,7 +88,7 @@ func (c *planSubmit) wait(a *app, r *planRequest) error {
 	accepted := false
 	f.stop = func(ev *contracts.Event, p *view.Plan) (bool, error) {
 		if ev.TopicName == "board.rejected" && ev.Get("data.position").Text() == r.pos {
-			return true, a.planRejected(ev, r.pos)
+			return true, a.planRejected(ev, r.pos, c.File)
 		}
 		if accepted || p == nil || p.Begun == 0 {
 			return false, nil
@@ -225,14 +225,15 @@ func faultText(f *plan.Fault) string {
 	return b.String()
 }
 
-// planRejected is the daemon's no to a request about a plan.
-func (a *app) planRejected(ev *contracts.Event, pos string) error {
+// planRejected is the daemon's no to a request about a plan, which stands in a
+// file if it was submitted.
+func (a *app) planRejected(ev *contracts.Event, pos, file string) error {
 	reason := ev.Get("data.reason").Text()
 	var faults []plan.Fault
 	_ = json.Unmarshal(ev.Get("data.errors").Raw, &faults) // [] if it is something else
 	switch reason {
 	case "plan_fault":
-		return a.planFaults("plan", faults)
+		return a.planFaults(file, faults)
 	case "policy":
 		return answered(ev, pos)
 	}

@@ -134,6 +134,9 @@ func (r *Resolver) Repartition(ctx context.Context, get func(string) ([]byte, er
 	} else {
 		g = &regroup{}
 	}
+	for i, f := range faults { // as the request has it
+		faults[i].Pointer = "/data/parameters/partition" + strings.TrimPrefix(f.Pointer, "/partition")
+	}
 	out, err := r.regrouped(ctx, g, faults)
 	out.PlanID = ask.PlanID
 	if len(faults) == 0 {

@@ -78,12 +78,14 @@ func (c *call) stalled(rest string) {
 	c.alert(p, "stalled", "warning", "nothing was heard of it for %s: %d shards are pending, %d claimed", spec.SpanText(c.patience(p)), pending, claimed)
 }
 
-// unwatch ends the watch over a plan.
+// unwatch ends the watch over a plan, and forgets what only that needs: what
+// came of its shards stays, for plans to come are answered from it.
 func (c *call) unwatch(p *planRec) {
 	c.tx.Cancel(stallTimer(p.N))
 	c.tx.Delete(progressKey(p.N))
 	for i := range c.manifest(p).Stages {
 		c.tx.Cancel(sloTimer(p.N, i))
+		c.forgetWindow(c.stage(p.N, i))
 	}
 }
 

@@ -87,7 +87,8 @@ func (c *call) fence(p *planRec, at shardAt, why string) {
 	c.endAttempt(p, at.stage, at.shard, &l, why, true)
 }
 
-// replay runs shards again that have ended.
+// replay runs shards again that have ended: those that are named, or those that
+// failed, or all; where the request does not say, all if none has failed.
 func (c *call) replay(ev *contracts.Event) {
 	r := requestOf(ev)
 	p := c.planOf(r)
@@ -99,8 +100,8 @@ func (c *call) replay(ev *contracts.Event) {
 	ids := ev.Get("data.cas_ids")
 	var shards []shardAt
 	switch {
-	case ids.Exists() && (all || failed) || all && failed || !ids.Exists() && !all && !failed:
-		c.refuse(r, handlers.RejectBadParameter, "/data", "one of cas_ids, failed and all", string(ev.Data()), `{"plan_id":"…","failed":true}`)
+	case ids.Exists() && (all || failed) || all && failed:
+		c.refuse(r, handlers.RejectBadParameter, "/data", "at most one of cas_ids, failed and all", string(ev.Data()), `{"plan_id":"…","failed":true}`)
 		return
 	case ids.Exists():
 		var ok bool
@@ -108,7 +109,10 @@ func (c *call) replay(ev *contracts.Event) {
 			return
 		}
 	default:
-		shards = c.ended(p, failed)
+		shards = c.ended(p, !all)
+		if len(shards) == 0 && !failed && p.State != planAborted { // all went well, and is to be done again
+			shards = c.ended(p, false)
+		}
 	}
 	shards = c.thatEnded(p, shards)
 	if len(shards) == 0 && p.State != planAborted {
@@ -259,7 +263,12 @@ func (c *call) board() *planRec {
 
 // tune changes a setting of a stage.
 func (c *call) tune(ev *contracts.Event, r request, p *planRec, note *handlers.Object) bool {
-	param := func(name string) contracts.Value { return contracts.Lookup(ev.Data(), "parameters", name) }
+	param := func(name string) contracts.Value {
+		if v := contracts.Lookup(ev.Data(), "parameters", name); v.Exists() {
+			return v
+		}
+		return contracts.Lookup(ev.Data(), name) // {"intent":"tune","stage_id":…} says as much
+	}
 	stage := c.stageNamed(p, param("stage_id").Text())
 	if stage < 0 {
 		c.refuse(r, handlers.RejectBadParameter, "/data/parameters/stage_id", "a stage of the plan: "+c.stageNames(p), param("stage_id").Text(), "")

@@ -269,12 +269,18 @@ func TestAbortAndReplay(t *testing.T) {
 	if n := len(b.M.Effects()); n != 0 {
 		t.Fatalf("%d effects are outstanding", n)
 	}
-	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"failed":true}`, planID)))
-	b.workFor(3000)
+	replay := func(more string) {
+		b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q%s}`, planID, more)))
+		b.workFor(3000)
+	}
+	replay("") // those that failed
 	b.want(map[string]int{"hxo.shard.done": 100, "hxo.shard.created": 164, "hxo.audit": 3})
-	b.Append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"all":true}`, planID)))
-	b.workFor(3000)
-	b.want(map[string]int{"hxo.shard.done": 200, "hxo.shard.created": 264})
+	replay(`,"failed":true`) // none has
+	b.want(map[string]int{"hxo.shard.done": 100, "hxo.audit": 3})
+	replay("") // all, then
+	b.want(map[string]int{"hxo.shard.done": 200, "hxo.shard.created": 264, "hxo.audit": 4})
+	replay(`,"all":true`)
+	b.want(map[string]int{"hxo.shard.done": 300, "hxo.shard.created": 364})
 	b.inOrder()
 }
 
@@ -303,7 +309,7 @@ func TestIntents(t *testing.T) {
 	intent(`{"intent":"resume","source":"ops"}`)
 	b.Advance(1000)
 	b.want(map[string]int{"hxo.shard.claimed": 2})
-	intent(fmt.Sprintf(`{"intent":"tune","plan_id":%q,"parameters":{"stage_id":"one","setting":"concurrency","value":5}}`, planID))
+	intent(fmt.Sprintf(`{"intent":"tune","plan_id":%q,"stage_id":"one","setting":"concurrency","value":5}`, planID))
 	b.Advance(1000)
 	b.want(map[string]int{"hxo.shard.claimed": 5, "hxo.audit": 4})
 	intent(`{"intent":"dance"}`)

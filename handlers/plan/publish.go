@@ -80,8 +80,14 @@ func (c *call) room() int {
 
 // hardly is how late a release may be, in milliseconds, and still be in time. At
 // full releases no second holds more than its rate × 1.05 as long as this is
-// less than a twentieth of a second.
-const hardly = 5
+// less than a twentieth of a second; where a twentieth of the rate is not even
+// one line, nothing may be made up for.
+func (c *call) hardly() int64 {
+	if c.set.HXOMaxRate < 20 {
+		return 0
+	}
+	return 5
+}
 
 // spend notes that lines were published.
 func (c *call) spend(lines int) {
@@ -90,7 +96,7 @@ func (c *call) spend(lines int) {
 		// A release that is hardly late keeps its place in the beat, or the
 		// mean would suffer from every tick's delay. What is later than that
 		// is not caught up.
-		p = pace{at: now, next: max(p.next, (now-hardly)*1000)}
+		p = pace{at: now, next: max(p.next, (now-c.hardly())*1000)}
 		p.next = min(p.next, now*1000)
 	}
 	p.used += lines

@@ -52,6 +52,34 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// TestLate: ticks that come late now and then are made up for only where a
+// twentieth of the rate is a line at least.
+func TestLate(t *testing.T) {
+	for _, rate := range []int{7, 10, 19, 20, 39, 100} {
+		b := newBench(t, fmt.Sprintf("hxo.max_rate: %d\nexecutor.enabled: false", rate))
+		b.submit(planID, stageOf{id: "big", items: 20 * rate})
+		counts := map[int64]int{}
+		for b.Elapsed < 10_000 {
+			due, ok := b.M.Due()
+			if !ok {
+				t.Fatalf("rate %d: nothing is due although events wait", rate)
+			}
+			b.Elapsed = max(b.Elapsed, due) + []int64{4, 0, 0, 3, 0}[b.Elapsed%5]
+			for _, d := range b.Tick().Derived {
+				if d.Lane == "hxo" {
+					counts[b.Elapsed] += int(d.Lines)
+				}
+			}
+		}
+		second := 0
+		for ms := int64(1); ms <= b.Elapsed; ms++ {
+			if second += counts[ms] - counts[ms-1000]; float64(second) > 1.05*float64(rate) {
+				t.Fatalf("rate %d: %d events in the second that ends at %d ms", rate, second, ms)
+			}
+		}
+	}
+}
+
 // TestWaiting: what waits is told as ranges.
 func TestWaiting(t *testing.T) {
 	b := newBench(t, "hxo.max_rate: 100")
