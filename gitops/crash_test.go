@@ -61,7 +61,7 @@ func killer(t *testing.T) string {
 	must(t, err)
 	dir := t.TempDir()
 	script := `#!/bin/sh
-n=$(cat "$COUNT/n" 2>/dev/null || echo 0); n=$((n + 1)); echo $n > "$COUNT/n"
+n=1; while ! mkdir "$COUNT/$n" 2>/dev/null; do n=$((n + 1)); done # two gits at a time get two numbers
 case $KILL_AT in
 $n) kill -9 $PPID; kill -9 $$ ;;
 $n+) ` + real + ` "$@"; kill -9 $PPID; kill -9 $$ ;;

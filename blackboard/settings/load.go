@@ -46,8 +46,19 @@ type value struct {
 	origin       string
 	line, column int
 	text         string
-	null         bool // nothing stands behind the key
-	raw          any  // a list or a map, where text says what it is
+	null         bool             // nothing stands behind the key
+	raw          any              // a list or a map, where text says what it is
+	places       map[string]place // of what raw holds, by its key; nil where nobody wrote it
+}
+
+// place is where something stands in the file.
+type place struct{ line, column int }
+
+// move lets the value stand where a part of it does, if that is known.
+func (v *value) move(key string) {
+	if p, ok := v.places[key]; ok {
+		v.line, v.column = p.line, p.column
+	}
 }
 
 func (v value) fault(expected, found, try string) Fault {

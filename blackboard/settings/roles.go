@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"stigmergy/contracts"
 )
@@ -30,10 +31,41 @@ func (s *Settings) setSection(v value) []Fault {
 		if err != nil {
 			return []Fault{v.fault("plain values", err.Error(), "")}
 		}
+		if v.key == "followup" && v.places != nil { // what was recorded once stays as it was
+			if faults := ruleFaults(v, raw); len(faults) > 0 {
+				return faults
+			}
+		}
 		s.Raw[v.key] = raw
 	}
 	s.origins[v.key] = v.origin
 	return nil
+}
+
+// ruleFaults are those of the rules for follow-ups, each where it stands.
+func ruleFaults(v value, raw []byte) (out []Fault) {
+	_, faults := contracts.ParseRules(raw)
+	for _, f := range append(faults, contracts.UnknownInRules(raw)...) {
+		at := v
+		if f.Index >= 0 {
+			at.key = fmt.Sprintf("%s.%d", v.key, f.Index)
+		}
+		at.move(at.key)
+		if f.Field != "" {
+			at.key += "." + f.Field
+			at.move(at.key)
+		}
+		text, said := strings.CutPrefix(f.Err.Error(), "expected ")
+		expected, found, _ := strings.Cut(text, ", found ")
+		if !said {
+			expected, found = "a rule, as {on: gitops.batch, where: {outcome: committed}, do: audit}", text
+		}
+		if found == "" {
+			found = "something else"
+		}
+		out = append(out, at.fault(expected, found, ""))
+	}
+	return out
 }
 
 // section is a section as JSON with sorted keys, nil where there is none.
@@ -79,6 +111,7 @@ func readRoles(v value) (contracts.Roles, []Fault) {
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		at := v
 		at.key = "roles." + name
+		at.move(at.key)
 		fields, ok := table[name].(map[string]any)
 		if !ok {
 			faults = append(faults, at.fault(shape, "something else", ""))

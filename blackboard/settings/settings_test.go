@@ -309,3 +309,32 @@ func TestLargeTextsAreRefusedSoon(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesOfFollowup: a rule that cannot be used is told with its line; what a
+// journal recorded is taken as it is; a running daemon keeps the rules it has.
+func TestRulesOfFollowup(t *testing.T) {
+	good := "followup:\n  - {on: gitops.batch, where: {outcome: committed}, do: audit}\n"
+	old := load(t, good, nil, nil)
+	for _, c := range []struct{ yaml, want string }{
+		{"followup: audit\n", "stigmergy.yaml:1:1: followup: expected a list of rules"},
+		{"followup: {on: gitops.batch}\n", "stigmergy.yaml:1:1: followup: expected a list of rules"},
+		{good + "  - {on: build.done, do: audit}\n", "stigmergy.yaml:3:6: followup.1.on: expected one of [gitops.batch"},
+		{good + "  - on: gitops.batch\n    do: shout\n", `stigmergy.yaml:4:5: followup.1.do: expected audit, rerun or escalate, found "shout"`},
+		{good + "  - {on: gitops.batch, do: audit, when: now}\n", `stigmergy.yaml:3:35: followup.1.when: expected on, where, do, times or then, found "when"`},
+		{good + "  - {on: gitops.batch, do: rerun, times: 1}\n", `followup.1.then: expected audit, rerun or escalate, found ""`},
+		{good + "  - {on: 5, do: rerun}\n", "stigmergy.yaml:3:5: followup.1: expected a rule, as {on: "},
+		{good + "  - {on: gitops.batch, where: [a], do: rerun}\n", "stigmergy.yaml:3:24: followup.1.where: expected fields"},
+	} {
+		s, faults := settings.Reload(old, []byte(c.yaml), nil, nil)
+		if len(faults) != 1 || !strings.Contains(faults[0].Error(), c.want) {
+			t.Errorf("%q: %v, want %s", c.yaml, faults, c.want)
+		}
+		if !bytes.Equal(s.Raw["followup"], old.Raw["followup"]) {
+			t.Errorf("%q: %s is in force", c.yaml, s.Raw["followup"])
+		}
+	}
+	recorded := []byte(`{"followup":[{"on":"build.done","do":"shout"}]}`)
+	if s, err := settings.FromCanonical(recorded); err != nil || !strings.Contains(string(s.Raw["followup"]), "shout") {
+		t.Errorf("recorded rules: %v", err)
+	}
+}

@@ -116,6 +116,8 @@ func (w *walker) leaf(v value, n ast.Node, depth int) {
 			w.add(v, "plain values", "an anchor, alias, tag, merge or something too deep")
 			return
 		}
+		v.places = map[string]place{}
+		v.find(v.key, n)
 	default:
 		v.text, ok = plain(n)
 		if !ok {
@@ -124,6 +126,32 @@ func (w *walker) leaf(v value, n ast.Node, depth int) {
 		}
 	}
 	w.values = append(w.values, v)
+}
+
+// find notes where the parts of a document stand: maps' members by their names,
+// lists' by their numbers.
+func (v *value) find(key string, n ast.Node) {
+	note := func(key string, t *token.Token) {
+		if t != nil && t.Position != nil {
+			v.places[key] = place{t.Position.Line, t.Position.Column}
+		}
+	}
+	switch n := n.(type) {
+	case *ast.SequenceNode:
+		for i, item := range n.Values {
+			at := fmt.Sprintf("%s.%d", key, i)
+			note(at, item.GetToken())
+			v.find(at, item)
+		}
+	case ast.MapNode:
+		for it := n.MapRange(); it.Next(); {
+			if name, ok := plain(it.Key()); ok {
+				at := key + "." + name
+				note(at, it.Key().GetToken())
+				v.find(at, it.Value())
+			}
+		}
+	}
 }
 
 // plain is a scalar's text as it was written, quotes resolved.

@@ -19,9 +19,7 @@
 package followup
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"stigmergy/blackboard/journal"
@@ -31,9 +29,6 @@ import (
 
 // maxSubjects bounds how many subjects are counted at a time.
 const maxSubjects = 10_000
-
-// maxRules bounds the rules of a board.
-const maxRules = 100
 
 // Handler applies the rules.
 type Handler struct{}
@@ -45,127 +40,17 @@ func New() *Handler { return &Handler{} }
 func (*Handler) Name() string { return "followup" }
 
 // Topics are those that rules may be about.
-func (*Handler) Topics() []string {
-	return []string{"gitops.batch", "gitops.run", "hxo.aggregate.finalized", "hxo.aggregate.failed", "hxo.alert", "exemplar.ingested"}
-}
-
-// rule is one of them.
-type rule struct {
-	On    string          `json:"on"`
-	Where json.RawMessage `json:"where"`
-	Do    string          `json:"do"`
-	Times int             `json:"times"`
-	Then  string          `json:"then"`
-
-	want []condition
-}
-
-type condition struct {
-	path  contracts.Path
-	texts []string
-}
+func (*Handler) Topics() []string { return contracts.RuleTopics() }
 
 const defaults = `[{"on":"gitops.batch","where":{"outcome":"committed"},"do":"audit"},` +
 	`{"on":"gitops.batch","where":{"gates.outcome":["failed","error"]},"do":"rerun","times":1,"then":"escalate"}]`
 
 // rules are the board's, else the defaults, and what is wrong with them.
-func rules(raw []byte) (list []rule, faults []string) {
+func rules(raw []byte) ([]contracts.Rule, []contracts.RuleFault) {
 	if raw == nil {
 		raw = []byte(defaults)
 	}
-	var texts []json.RawMessage
-	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, []string{"followup: expected a list of rules, as [{on: gitops.batch, where: {outcome: committed}, do: audit}]"}
-	}
-	for i, text := range texts {
-		var r rule
-		err := json.Unmarshal(text, &r)
-		if err == nil {
-			err = r.compile()
-		}
-		switch {
-		case i >= maxRules:
-			return list, append(faults, fmt.Sprintf("followup: more than %d rules", maxRules))
-		case err != nil:
-			faults = append(faults, fmt.Sprintf("followup[%d]: %v", i, err))
-		default:
-			list = append(list, r)
-		}
-	}
-	return list, faults
-}
-
-func (r *rule) compile() error {
-	kinds := []string{"audit", "rerun", "escalate"}
-	switch {
-	case !slices.Contains(New().Topics(), r.On):
-		return fmt.Errorf("on: expected one of %v, found %q", New().Topics(), r.On)
-	case !slices.Contains(kinds, r.Do):
-		return fmt.Errorf("do: expected audit, rerun or escalate, found %q", r.Do)
-	case r.Then != "" && !slices.Contains(kinds, r.Then), r.Times > 0 && r.Then == "":
-		return fmt.Errorf("then: expected audit, rerun or escalate, found %q", r.Then)
-	case r.Times < 0 || r.Times == 0 && r.Then != "":
-		return fmt.Errorf("times: expected at least 1, found %d", r.Times)
-	}
-	return r.conditions()
-}
-
-func (r *rule) conditions() (err error) {
-	if v := contracts.ValueOf(r.Where); len(r.Where) > 0 && v.Kind != contracts.Object {
-		return fmt.Errorf("where: expected fields and their texts, as {outcome: committed}")
-	}
-	contracts.Members(r.Where, func(key []byte, v contracts.Value) bool {
-		var c condition
-		if c.path, err = contracts.ParsePath("data." + string(key)); err == nil {
-			c.texts, err = alternatives(v.Raw)
-		}
-		r.want = append(r.want, c)
-		if err != nil {
-			err = fmt.Errorf("where: %s: %w", key, err)
-		}
-		return err == nil
-	})
-	return err
-}
-
-// alternatives are the texts that a field may have.
-func alternatives(raw json.RawMessage) ([]string, error) {
-	var many []any
-	if json.Unmarshal(raw, &many) != nil {
-		var one any
-		if err := json.Unmarshal(raw, &one); err != nil {
-			return nil, err
-		}
-		many = []any{one}
-	}
-	var out []string
-	for _, v := range many {
-		switch v := v.(type) {
-		case string:
-			out = append(out, v)
-		case bool:
-			out = append(out, strconv.FormatBool(v))
-		case float64:
-			out = append(out, strconv.FormatFloat(v, 'f', -1, 64))
-		default:
-			return nil, fmt.Errorf("expected a text, a number or true or false, or a list of them")
-		}
-	}
-	return out, nil
-}
-
-func (r *rule) holds(ev *contracts.Event) bool {
-	for _, c := range r.want {
-		found := false
-		ev.Each(c.path, func(v contracts.Value) bool {
-			found = slices.Contains(c.texts, v.Text())
-			return !found
-		})
-		if !found {
-			return false
-		}
-	}
-	return true
+	return contracts.ParseRules(raw)
 }
 
 // Handle applies every rule to an event, in their order.
@@ -178,8 +63,8 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 		}
 		key := fmt.Sprintf("n/%d/%s", i, subject(ev))
 		switch {
-		case r.holds(ev):
-			follow(tx, ev, r.kind(tx, key))
+		case r.Holds(ev):
+			follow(tx, ev, kind(r, tx, key))
 		case ev.Get("data.outcome").Text() == "committed":
 			forget(tx, key)
 		}
@@ -187,7 +72,7 @@ func (*Handler) Handle(tx *handlers.Tx, ev *contracts.Event) {
 }
 
 // kind is what a rule asks for this time.
-func (r *rule) kind(tx *handlers.Tx, key string) string {
+func kind(r *contracts.Rule, tx *handlers.Tx, key string) string {
 	if r.Times == 0 {
 		return r.Do
 	}
@@ -262,14 +147,15 @@ func follow(tx *handlers.Tx, ev *contracts.Event, kind string) {
 	tx.Emit("swarm", "swarm.followup", about, data.Bytes())
 }
 
-// Entry tells of rules that cannot be used, when the settings come in force.
+// Entry tells of rules that cannot be used, when settings come in force that
+// were recorded before such rules were refused.
 func (*Handler) Entry(tx *handlers.Tx, e *journal.Entry) {
 	if e.Kind != journal.Config {
 		return
 	}
 	_, faults := rules(tx.Settings().Raw["followup"])
 	for _, f := range faults[:min(len(faults), 10)] {
-		tx.Alert(handlers.Alert{Type: "bad_setting", Severity: "warning", Message: f + "; the rule is not in force"})
+		tx.Alert(handlers.Alert{Type: "bad_setting", Severity: "warning", Message: f.Error() + "; the rule is not in force"})
 	}
 }
 

@@ -57,15 +57,12 @@ func TestDefaults(t *testing.T) {
 }
 
 // TestRules: a board's own rules take the place of the defaults; those that
-// cannot be used are alerted and the others count.
+// cannot be used, which only an older program recorded, are alerted and the
+// others count.
 func TestRules(t *testing.T) {
-	yaml := []byte(`followup:
-  - {on: gitops.batch, where: {outcome: error, batch_id: [code, docs]}, do: escalate}
-  - {on: build.done, do: audit}
-  - {on: gitops.batch, do: shout}
-  - {on: gitops.run, where: {pushed: true}, do: audit}
-`)
-	b := foldtest.NewWith(t, yaml, nil, board.New(), followup.New())
+	b := foldtest.New(t, board.New(), followup.New())
+	b.Config.Settings.Raw["followup"] = []byte(`[{"on":"gitops.batch","where":{"outcome":"error","batch_id":["code","docs"]},"do":"escalate"},
+		{"on":"build.done","do":"audit"},{"on":"gitops.batch","do":"shout"},{"on":"gitops.run","where":{"pushed":true},"do":"audit"}]`)
 	b.Fact(journal.Entry{Kind: journal.Config})
 	b.Append("gitops", told("docs", "committed", "passed"), told("code", "error", "passed"), told("x", "error", "failed"),
 		`{"type":"gitops.run","data":{"run_id":"r1","scope":"s","outcome":"ok","counts":{"skipped":0,"planned":0,"committed":0,"error":0},"proof_dir":"p","exemplar_path":"e","pushed":true}}`)
