@@ -94,8 +94,8 @@ func TestFaultsNamePlaceExpectedAndFound(t *testing.T) {
 		{"lease: [1]\n", `stigmergy.yaml:1:1: lease: expected a duration from 1s to 24h, as 100ms, 60s, 24h, 7d, found a list`},
 		{"lease: &x 10s\n", `stigmergy.yaml:1:1: lease: expected a plain value, found an anchor, alias, tag or merge`},
 		{"- a\n", `stigmergy.yaml:1:1: expected settings, as name: value, found a list`},
-		{"roles: {admiral: {lanes: admiral}}\n", `stigmergy.yaml:1:1: roles.admiral: expected a list of names under lanes, found something else`},
-		{"roles: {admiral: {lane: [admiral]}}\n", `stigmergy.yaml:1:1: roles.admiral: expected lanes, users or may, found "lane"`},
+		{"roles: {admiral: {lanes: admiral}}\n", `stigmergy.yaml:1:9: roles.admiral: expected a list of names under lanes, found something else`},
+		{"roles: {admiral: {lane: [admiral]}}\n", `stigmergy.yaml:1:9: roles.admiral: expected lanes, users or may, found "lane"`},
 	} {
 		_, faults := settings.Load([]byte(c.yaml), nil, nil)
 		if len(faults) == 0 || faults[0].Error() != c.want {
