@@ -58,12 +58,15 @@ func (c *call) pace() (p pace) {
 	return p
 }
 
-// size is how many lines a release carries at the most.
+// size is how many lines a release carries at the most. A second holds at most
+// what the rate gives in it, what was made up for at its begin, and one release:
+// rate × 1.05 together, whatever the sizes of releases.
 func (c *call) size() int {
-	if c.set.HXOMaxRate == 0 {
+	rate := c.set.HXOMaxRate
+	if rate == 0 {
 		return c.set.HXOBatchSize
 	}
-	return max(1, min(c.set.HXOBatchSize, c.set.HXOMaxRate/20))
+	return max(1, min(c.set.HXOBatchSize, int(int64(rate)*(50-c.hardly())/1000)))
 }
 
 // room is how many lines may be published now.
@@ -78,10 +81,8 @@ func (c *call) room() int {
 	return c.size()
 }
 
-// hardly is how late a release may be, in milliseconds, and still be in time. At
-// full releases no second holds more than its rate × 1.05 as long as this is
-// less than a twentieth of a second; where a twentieth of the rate is not even
-// one line, nothing may be made up for.
+// hardly is how late a release may be, in milliseconds, and still be in time.
+// Where a twentieth of the rate is not even one line, nothing may be made up for.
 func (c *call) hardly() int64 {
 	if c.set.HXOMaxRate < 20 {
 		return 0

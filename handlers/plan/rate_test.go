@@ -52,30 +52,48 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestLate: ticks that come late now and then are made up for only where a
-// twentieth of the rate is a line at least.
+// TestLate: ticks that come late now and then are made up for, and small plans
+// come in between, so that releases are of all sizes. No second holds more than
+// the rate allows.
 func TestLate(t *testing.T) {
-	for _, rate := range []int{7, 10, 19, 20, 39, 100} {
-		b := newBench(t, fmt.Sprintf("hxo.max_rate: %d\nexecutor.enabled: false", rate))
+	for _, rate := range []int{7, 10, 19, 20, 22, 39, 60, 100, 1000, 2500} {
+		b := newBench(t, fmt.Sprintf("hxo.max_rate: %d", rate))
+		counts, seen := map[int64]int{}, 0
+		gather := func() {
+			for _, s := range b.Steps[seen:] {
+				for _, d := range s.Derived {
+					if d.Lane == "hxo" {
+						counts[b.Elapsed] += int(d.Lines)
+					}
+				}
+			}
+			seen = len(b.Steps)
+		}
+		b.Elapsed = 100
 		b.submit(planID, stageOf{id: "big", items: 20 * rate})
-		counts := map[int64]int{}
-		for b.Elapsed < 10_000 {
+		gather()
+		for n := 0; b.Elapsed < 10_100; n++ {
+			if n%40 == 20 {
+				b.submit(fmt.Sprintf("%08x%s", n, planID[8:]), stageOf{id: "small", items: 1 + n%7})
+				gather()
+			}
 			due, ok := b.M.Due()
 			if !ok {
 				t.Fatalf("rate %d: nothing is due although events wait", rate)
 			}
 			b.Elapsed = max(b.Elapsed, due) + []int64{4, 0, 0, 3, 0}[b.Elapsed%5]
-			for _, d := range b.Tick().Derived {
-				if d.Lane == "hxo" {
-					counts[b.Elapsed] += int(d.Lines)
-				}
-			}
+			b.Tick()
+			gather()
 		}
-		second := 0
+		total, second := 0, 0
 		for ms := int64(1); ms <= b.Elapsed; ms++ {
+			total += counts[ms]
 			if second += counts[ms] - counts[ms-1000]; float64(second) > 1.05*float64(rate) {
 				t.Fatalf("rate %d: %d events in the second that ends at %d ms", rate, second, ms)
 			}
+		}
+		if mean := float64(total) * 1000 / float64(b.Elapsed); mean < 0.95*float64(rate) {
+			t.Errorf("rate %d: the mean is %.0f", rate, mean)
 		}
 	}
 }
