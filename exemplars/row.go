@@ -2,6 +2,7 @@ package exemplars
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -69,8 +70,8 @@ func count(object []byte, key string) int64 {
 // msBits leaves room for so many exemplars of one millisecond.
 const msBits = 14
 
-// key is the row's n: the millisecond of ts, then the order of arrival. Words
-// and rows are then newest first by themselves.
+// key is the row's n: the millisecond of ts, then the order in which they were
+// ingested, see seat. Words and rows are then newest first by themselves.
 func (r *row) key(tx *txn) (int64, error) {
 	ns, _ := contracts.ParseTime([]byte(r.ts))
 	base := (ns / int64(time.Millisecond)) << msBits
@@ -89,6 +90,45 @@ func (r *row) key(tx *txn) (int64, error) {
 	return n, err
 }
 
+// seat is where the row belongs among those of its millisecond, n being the
+// first free place behind them: what was ingested later moves on. Rows come in
+// another order when they are put back than when they were ingested.
+func (r *row) seat(tx *txn, n int64) (int64, error) {
+	mine, _ := contracts.ParseTime([]byte(r.ingested))
+	for ; n&(1<<msBits-1) > 0; n-- {
+		var at string
+		err := tx.get("SELECT ingested FROM exemplars WHERE n = ?", []any{n - 1}, &at)
+		if errors.Is(err, sql.ErrNoRows) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if theirs, _ := contracts.ParseTime([]byte(at)); theirs <= mine {
+			return n, nil
+		}
+		if err := move(tx, n-1, n); err != nil {
+			return 0, fmt.Errorf("moving a row on: %w", err)
+		}
+	}
+	return n, nil
+}
+
+// move gives a row another n.
+func move(tx *txn, from, to int64) error {
+	var packet string
+	if err := tx.get("SELECT packet FROM packets WHERE n = ?", []any{from}, &packet); err != nil {
+		return err
+	}
+	heading, body := readPacket([]byte(packet)).words()
+	return errors.Join(
+		tx.put("UPDATE exemplars SET n = ? WHERE n = ?", to, from),
+		tx.put("UPDATE packets SET n = ? WHERE n = ?", to, from),
+		tx.put("INSERT INTO words (words, rowid, heading, body) VALUES ('delete', ?, ?, ?)", from, heading, body),
+		tx.put("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", to, heading, body),
+	)
+}
+
 // day is that of ts, in UTC.
 func (r *row) day() string {
 	ns, _ := contracts.ParseTime([]byte(r.ts))
@@ -98,6 +138,9 @@ func (r *row) day() string {
 // insert puts the row in, with its words and its part of the sums.
 func (r *row) insert(tx *txn) error {
 	n, err := r.key(tx)
+	if err == nil {
+		n, err = r.seat(tx, n)
+	}
 	if err != nil {
 		return err
 	}
