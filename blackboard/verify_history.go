@@ -1,6 +1,7 @@
 package blackboard
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -109,6 +110,32 @@ func (v *verifier) checkpointFile() {
 		v.out.Signers = append(v.out.Signers, k.String())
 	}
 	v.compare(c, Finding{Path: path})
+	v.asReported(c, path)
+}
+
+// asReported holds the file against the line that reported it: signatures of
+// keys that nobody knows are passed over where a note is opened, and one of two
+// could be made such a one, or cut off.
+func (v *verifier) asReported(c seal.Checkpoint, path string) {
+	var other []byte
+	for i := range v.notes {
+		n := v.notes[i].note
+		if is, err := seal.PeekCheckpoint(n); err != nil || is != c || v.notes[i].seq < v.from {
+			continue
+		}
+		if bytes.Equal(n, v.note) {
+			return
+		}
+		other = n
+	}
+	if other == nil {
+		return // it was not reported yet
+	}
+	verdict := VerdictTampered
+	if bytes.HasPrefix(other, v.note) {
+		verdict = VerdictTruncated
+	}
+	v.find(verdict, Finding{Path: path, Detail: "its signatures are not those that the board's own line reported"})
 }
 
 func (v *verifier) headFile() {

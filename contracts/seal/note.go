@@ -114,12 +114,13 @@ const noteLines = 5
 const longestSig = 92
 
 // Cut tells whether what does not open as a signed checkpoint is the begin of
-// one, rather than one that was changed.
+// one, rather than one that was changed. One that two keys signed, at the change
+// from one to the other, may end within the second signature.
 func Cut(note []byte) bool {
 	text := string(note)
 	n := strings.Count(text, "\n")
 	switch {
-	case n >= noteLines:
+	case n >= noteLines && strings.HasSuffix(text, "\n"):
 		return false
 	case strings.HasSuffix(text, "\n"):
 		return n < noteLines-1 || strings.HasSuffix(text, "\n\n")

@@ -219,6 +219,41 @@ func TestTilesAreWatchedOver(t *testing.T) {
 	}
 }
 
+// TestTwoSignaturesAreWatchedOver: the checkpoint that two keys signed, where one
+// signature alone would do.
+func TestTwoSignaturesAreWatchedOver(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("ci", event(1))
+	b.settle()
+	b.signer.Ask("me")
+	b.close()
+	b.expect(blackboard.VerdictOK)
+	lines, err := os.ReadFile(b.l.Lane(history.SignerLane))
+	b.must(err)
+	var orig []byte
+	for line := range bytes.Lines(lines) {
+		if note, _, ok := history.NoteOf(line); ok && bytes.Count(note, []byte("\n")) == 6 {
+			orig = note
+		}
+	}
+	b.must(os.WriteFile(b.l.Checkpoint(), orig, 0o644)) // the audit of the rotation was signed after it
+	b.expect(blackboard.VerdictRolledBack)
+	for bit := 0; bit < 8*len(orig); bit += stride(3) {
+		bad := bytes.Clone(orig)
+		bad[bit/8] ^= 1 << (bit % 8)
+		b.must(os.WriteFile(b.l.Checkpoint(), bad, 0o644))
+		if v := b.verify(blackboard.VerifyOptions{}); v.Verdict != blackboard.VerdictTampered || v.First().Path != ".stigmergy/checkpoint" {
+			t.Fatalf("byte %d, bit %d: %s %+v", bit/8, bit%8, v.Verdict, v.First())
+		}
+	}
+	for size := range orig {
+		b.must(os.WriteFile(b.l.Checkpoint(), orig[:size], 0o644))
+		if v := b.verify(blackboard.VerifyOptions{}); v.Verdict != blackboard.VerdictTruncated {
+			t.Fatalf("cut to %d: %s %+v", size, v.Verdict, v.First())
+		}
+	}
+}
+
 // TestTilesOfALostEnd: tiles that were written over entries which are no more,
 // or are others now, go with the next start.
 func TestTilesOfALostEnd(t *testing.T) {
