@@ -118,6 +118,16 @@ func (c *content) locate(k segmentKey) error {
 	return fs.ErrNotExist
 }
 
+// archived says whether a segment is read from its archive.
+func (c *content) archived(k segmentKey) bool {
+	if c.open1.file == nil || c.open1.key != k {
+		if err := c.locate(k); err != nil {
+			return false
+		}
+	}
+	return c.open1.packed != nil
+}
+
 type candidate struct {
 	name   string
 	base   int64
@@ -148,28 +158,35 @@ type packedReader struct {
 }
 
 func (p *packedReader) Read(b []byte) (int, error) {
+	piece, err := p.next(int64(len(b)))
+	return copy(b, piece), err
+}
+
+// next gives the next bytes of the range, at most so many, as they lie in their
+// frame: until the next call.
+func (p *packedReader) next(most int64) ([]byte, error) {
 	if p.off >= p.end {
-		return 0, io.EOF
+		return nil, io.EOF
 	}
 	i := p.o.packed.FrameAt(p.off)
 	if i < 0 {
-		return 0, fmt.Errorf("byte %d: %w", p.off, errShort)
+		return nil, fmt.Errorf("byte %d: %w", p.off, errShort)
 	}
 	if i != p.o.frame {
 		raw, err := p.o.packed.DecodeFrame(i, p.o.raw)
 		if err != nil {
 			p.o.frame = -1
-			return 0, err
+			return nil, err
 		}
 		p.o.raw, p.o.frame = raw, i
 	}
 	at := p.off - p.o.packed.Frames()[i].RawOffset
 	if at >= int64(len(p.o.raw)) {
-		return 0, fmt.Errorf("byte %d: %w", p.off, errShort)
+		return nil, fmt.Errorf("byte %d: %w", p.off, errShort)
 	}
-	n := copy(b[:min(int64(len(b)), p.end-p.off)], p.o.raw[at:])
-	p.off += int64(n)
-	return n, nil
+	piece := p.o.raw[at:min(int64(len(p.o.raw)), at+min(most, p.end-p.off))]
+	p.off += int64(len(piece))
+	return piece, nil
 }
 
 // equal compares a range of a segment with bytes.

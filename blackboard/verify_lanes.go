@@ -18,8 +18,12 @@ import (
 	"stigmergy/contracts/merkle"
 )
 
-// chunkBytes is how much of a segment is verified in one piece.
-const chunkBytes = 4 << 20
+// chunkBytes is how much of a segment is verified in one piece; packedBytes, of
+// an archived one, whose frames at either end are decoded by two workers.
+const (
+	chunkBytes  = 4 << 20
+	packedBytes = 16 << 20
+)
 
 // chunk is a run of spans that one worker verifies.
 type chunk struct {
@@ -81,10 +85,14 @@ func (v *verifier) chunks() []chunk {
 	var out []chunk
 	for _, k := range keys {
 		s := v.segments[k]
+		size := int64(chunkBytes)
+		if !kept(k.lane) && exists(v.opt.Layout.Archive(k.lane, k.segment)) {
+			size = packedBytes
+		}
 		var lines int64
 		for rest := s.spans; len(rest) > 0; {
 			n, sum := 1, rest[0].lines
-			for n < len(rest) && rest[n].to-rest[0].from <= chunkBytes && rest[n].from == rest[n-1].to {
+			for n < len(rest) && rest[n].to-rest[0].from <= size && rest[n].from == rest[n-1].to {
 				sum += rest[n].lines
 				n++
 			}
@@ -110,8 +118,16 @@ func (w *laneWorker) takeLines() uint64 {
 	return n
 }
 
-// chunk reads the whole piece at once, or, where that fails, span by span.
+// kept tells of lanes whose lines are not only hashed.
+func kept(lane string) bool { return lane == history.SignerLane || lane == archiveLane }
+
+// chunk reads the whole piece at once, or, where that fails, span by span; what is
+// archived, frame by frame.
 func (w *laneWorker) chunk(c chunk) {
+	if !kept(c.sum.key.lane) && w.content.archived(c.sum.key) {
+		w.frames(c)
+		return
+	}
 	first, last := c.spans[0], c.spans[len(c.spans)-1]
 	raw, err := w.read(c.sum.key, first.from, last.to)
 	before := c.before
@@ -125,6 +141,38 @@ func (w *laneWorker) chunk(c chunk) {
 		w.lines += uint64(s.lines)
 		before += s.lines
 	}
+}
+
+// frames hashes the lines of an archived piece where their frames were decoded.
+func (w *laneWorker) frames(c chunk) {
+	before := c.before
+	for i := range c.spans {
+		s := &c.spans[i]
+		if !w.fits(c.sum.key, s) {
+			w.alone(c.sum.key, s, before)
+		}
+		w.lines += uint64(s.lines)
+		before += s.lines
+	}
+}
+
+// fits says whether an entry's lines, each of which is in one frame, have its
+// root. Whatever else there is to say of them is for alone.
+func (w *laneWorker) fits(k segmentKey, s *span) bool {
+	r, err := w.content.open(k.lane, k.segment, s.from, s.to)
+	p, ok := r.(*packedReader)
+	if err != nil || !ok {
+		return false
+	}
+	var tree merkle.Tree
+	for p.off < p.end {
+		piece, err := p.next(s.to - s.from)
+		if err != nil || piece[len(piece)-1] != '\n' {
+			return false
+		}
+		tree.AddLines(piece)
+	}
+	return tree.Root() == s.root && int64(tree.Size()) == s.lines
 }
 
 // read reads a stretch of a segment; a long line is left to alone.
@@ -148,8 +196,9 @@ func (w *laneWorker) read(k segmentKey, from, to int64) ([]byte, error) {
 
 // span compares the lines of one entry with its root.
 func (w *laneWorker) span(k segmentKey, s *span, raw []byte, before int64) {
-	root, lines := rootOf(raw)
-	if root != s.root || lines != s.lines || raw[len(raw)-1] != '\n' {
+	var tree merkle.Tree
+	tree.AddLines(raw)
+	if tree.Root() != s.root || int64(tree.Size()) != s.lines || raw[len(raw)-1] != '\n' {
 		w.differs(k, s, raw, before)
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"os"
@@ -77,7 +76,8 @@ func Check(path string, opt CheckOptions) (Report, error) {
 
 // CheckAt is Check for an open file.
 func CheckAt(f io.ReaderAt, size int64, opt CheckOptions) (Report, error) {
-	c := &checker{f: f, size: size, opt: opt, dec: NewDecoder(), sealer: newSealer(), data: sha256.New()}
+	data := sha256.New()
+	c := &checker{f: f, size: size, opt: opt, dec: NewDecoder(), sealer: newSealer(), data: data}
 	r, err := c.dec.Open(f, size)
 	if err != nil {
 		if e := new(os.PathError); errors.As(err, &e) {
@@ -96,7 +96,7 @@ func CheckAt(f io.ReaderAt, size int64, opt CheckOptions) (Report, error) {
 		c.index()
 	}
 	c.rep.Seal = c.sealer.done()
-	c.data.Sum(c.rep.DataSHA256[:0])
+	data.Sum(c.rep.DataSHA256[:0])
 	c.compare()
 	slices.SortStableFunc(c.rep.Problems, func(a, b Problem) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
 	return c.rep, nil
@@ -110,7 +110,7 @@ type checker struct {
 	r      *Reader
 	rep    Report
 	sealer *sealer
-	data   hash.Hash
+	data   io.Writer
 	feed   *feeder // nil: the index is not made anew
 }
 
@@ -149,7 +149,8 @@ func (c *checker) frames() {
 // packed checks a frame as it stands in the file.
 func (c *checker) packed(i int, buf []byte) []byte {
 	f := &c.r.frames[i]
-	buf = append(buf[:0], make([]byte, min(f.Size, maxContent+1<<20))...)
+	n := int(min(f.Size, maxContent+1<<20))
+	buf = slices.Grow(buf[:0], n)[:n]
 	if err := readAt(c.f, buf, f.Offset); err != nil {
 		c.problem(f.Offset, "frame %d: %v", i, err)
 		return buf

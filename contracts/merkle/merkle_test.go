@@ -220,3 +220,43 @@ func BenchmarkAdd(b *testing.B) {
 		tree.Add(h)
 	}
 }
+
+// TestRootOfMany: what all cores hash together is what one hashes.
+func TestRootOfMany(t *testing.T) {
+	all := make([]Hash, 5*run+3)
+	for i := range all {
+		all[i] = LeafHash([]byte{byte(i), byte(i >> 8)})
+	}
+	for _, n := range []int{2*run - 1, 2 * run, 2*run + 1, 3*run + run/2 + 1, 4 * run, len(all)} {
+		var tree Tree
+		for _, h := range all[:n] {
+			tree.Add(h)
+		}
+		for _, workers := range []int{2, 3, 16} {
+			if got := rootOf(all[:n], workers); got != tree.Root() {
+				t.Errorf("%d leaves, %d workers: %s, want %s", n, workers, got, tree.Root())
+			}
+		}
+		if got := RootOf(all[:n]); got != tree.Root() {
+			t.Errorf("%d leaves: %s, want %s", n, got, tree.Root())
+		}
+	}
+}
+
+// TestAddLines: lines that are hashed where they stand have the hashes that they
+// have elsewhere, and stand there as before.
+func TestAddLines(t *testing.T) {
+	for _, text := range []string{"", "\n", "a\n", "\n\n", "a\n\nb\r\n", "a", "a\nb", strings.Repeat("x", 3000) + "\n" + strings.Repeat("y", 383) + "\nz\n\n"} {
+		var got, want Tree
+		raw := []byte(text)
+		got.AddLines(raw)
+		for line := range strings.Lines(text) {
+			if body, whole := strings.CutSuffix(line, "\n"); whole {
+				want.Add(LeafHash([]byte(body)))
+			}
+		}
+		if got.Root() != want.Root() || got.Size() != want.Size() || string(raw) != text {
+			t.Errorf("%.20q: %d leaves, want %d; afterwards %.20q", text, got.Size(), want.Size(), raw)
+		}
+	}
+}

@@ -1,6 +1,13 @@
 package merkle
 
-import "math/bits"
+import (
+	"bytes"
+	"crypto/sha256"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
 
 // Tree takes leaves one by one and knows the root over all so far. It holds one
 // hash for each set bit of the size, so a tree of 2⁴⁰ leaves takes as little as
@@ -19,6 +26,26 @@ func (t *Tree) Add(leaf Hash) {
 	}
 	t.stack[n] = leaf
 	t.size++
+}
+
+// AddLines appends a leaf for every line of raw, which ends with a newline, and
+// copies none: each is hashed behind the newline before it, which is the leaf's
+// zero byte meanwhile. So nobody else may look at raw until AddLines is done.
+func (t *Tree) AddLines(raw []byte) {
+	n := bytes.IndexByte(raw, '\n')
+	if n < 0 {
+		return
+	}
+	t.Add(LeafHash(raw[:n]))
+	for n+1 < len(raw) {
+		raw = raw[n:]
+		if n = bytes.IndexByte(raw[1:], '\n') + 1; n == 0 {
+			return
+		}
+		raw[0] = 0
+		t.Add(sha256.Sum256(raw[:n]))
+		raw[0] = '\n'
+	}
 }
 
 // Root is the root over the leaves so far; Empty for none.
@@ -57,11 +84,37 @@ func Resume(size uint64, peaks []Hash) (Tree, bool) {
 	return t, true
 }
 
-// RootOf is the root over leaf hashes.
+// RootOf is the root over leaf hashes. Many of them are hashed on all cores.
 func RootOf(leaves []Hash) Hash {
+	if workers := min(runtime.GOMAXPROCS(0), len(leaves)/run); workers > 1 {
+		return rootOf(leaves, workers)
+	}
 	var t Tree
 	for _, h := range leaves {
 		t.Add(h)
 	}
 	return t.Root()
+}
+
+// run is how many leaves, a power of two, are one piece of work: a perfect
+// subtree, whose root stands in a tree of such roots as a leaf does.
+const run = 1 << 12
+
+func rootOf(leaves []Hash, workers int) Hash {
+	roots := make([]Hash, (len(leaves)+run-1)/run)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(roots); i = int(next.Add(1)) - 1 {
+				var t Tree
+				for _, h := range leaves[i*run : min((i+1)*run, len(leaves))] {
+					t.Add(h)
+				}
+				roots[i] = t.Root()
+			}
+		})
+	}
+	wg.Wait()
+	return RootOf(roots)
 }
