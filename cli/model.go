@@ -35,6 +35,7 @@ func commands() []command {
 		{"up", "board", "Run the board's daemon in the foreground.", new(upCmd)},
 		{"down", "board", "End the daemon in good order, and wait for that.", new(downCmd)},
 		{"status", "board", "One look at the board: daemon, lanes, archives, settings.", new(statusCmd)},
+		{"top", "board", "A live view of the board that fills the terminal; in a pipe one look.", new(topCmd)},
 		{"doctor", "board", "Findings OK, WARN and FAIL, each with the command that repairs it.", new(doctorCmd)},
 
 		{"post", "write", "Append one event to a lane, after checking it against its contract.", new(postCmd)},

@@ -12,6 +12,7 @@ import (
 // output is standard output: buffered, but never holding a line back for long,
 // so that the first match of a long search is seen at once.
 type output struct {
+	file  *os.File
 	tty   bool
 	width int // columns of the terminal
 
@@ -25,7 +26,7 @@ type output struct {
 const flushDelay = 20 * time.Millisecond
 
 func newOutput(f *os.File) *output {
-	o := &output{w: bufio.NewWriterSize(f, 64<<10)}
+	o := &output{file: f, w: bufio.NewWriterSize(f, 64<<10)}
 	o.width, o.tty = terminal(f)
 	return o
 }
@@ -40,6 +41,15 @@ func terminal(f *os.File) (width int, tty bool) {
 		return 80, true
 	}
 	return int(ws.Col), true
+}
+
+// terminalSize is a terminal's columns and lines.
+func terminalSize(f *os.File) (width, height int) {
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil || ws.Col == 0 || ws.Row == 0 {
+		return 80, 24
+	}
+	return int(ws.Col), int(ws.Row)
 }
 
 // Write buffers p; it reaches the file within flushDelay.

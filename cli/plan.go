@@ -120,11 +120,16 @@ func planRequests(id string) ([]query.Request, error) {
 
 // viewPlans reads what the board says of a plan, or of all for "".
 func (a *app) viewPlans(e *query.Engine, l layout.Layout, id string) (*view.Board, error) {
+	b := view.New()
+	return b, a.addPlans(b, e, l, id)
+}
+
+// addPlans adds to a view what the board says of a plan, or of all for "".
+func (a *app) addPlans(b *view.Board, e *query.Engine, l layout.Layout, id string) error {
 	reqs, err := planRequests(id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := view.New()
 	for _, req := range reqs {
 		res, err := e.Run(a.ctx, req, func(h *query.Hit) error {
 			b.Add(h.Event())
@@ -133,14 +138,16 @@ func (a *app) viewPlans(e *query.Engine, l layout.Layout, id string) (*view.Boar
 		if err != nil || len(res.Damaged) > 0 {
 			res.Matched = 1
 			if err = a.found(res, err); exitCode(err) != codeUsage {
-				return nil, err
+				return err
 			}
 		}
 	}
 	for _, p := range b.Plans {
-		knowManifest(l, p)
+		if id == "" || p.ID == id {
+			knowManifest(l, p)
+		}
 	}
-	return b, nil
+	return nil
 }
 
 // viewPlan reads what the board says of one plan.

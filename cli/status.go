@@ -335,6 +335,21 @@ func (s *boardStatus) text(a *app) error {
 	return s.laneTable(a)
 }
 
+// state says in words what is odd about a lane.
+func (l *laneLook) state() string {
+	switch {
+	case l.Problem != "":
+		return "no lane: " + l.Problem
+	case l.Unreadable:
+		return "unreadable"
+	case l.UnfinishedBytes > 0:
+		return fmt.Sprintf("unfinished last line, %d bytes, for %s", l.UnfinishedBytes, humanAge(l.age))
+	case layout.LaneRel(l.Lane) != l.Path:
+		return "renamed: stands in " + l.Path + " until its next rotation"
+	}
+	return ""
+}
+
 // laneRows is how many lanes people are shown.
 const laneRows = 30
 
@@ -351,20 +366,9 @@ func (s *boardStatus) laneTable(a *app) error {
 		if i == laneRows {
 			break
 		}
-		state := ""
-		switch {
-		case l.Problem != "":
-			state = "no lane: " + l.Problem
-		case l.Unreadable:
-			state = "unreadable"
-		case layout.LaneRel(l.Lane) != l.Path && l.UnfinishedBytes == 0:
-			state = "renamed: stands in " + l.Path + " until its next rotation"
-		case l.UnfinishedBytes > 0:
-			state = fmt.Sprintf("unfinished last line, %d bytes, for %s", l.UnfinishedBytes, humanAge(l.age))
-		}
 		pos := contracts.Position{Lane: l.Lane, Segment: l.Segment, Offset: l.Offset}
 		if err := p.add(record{text("lane", l.Lane), text("taken in to", pos.String()), number("size", l.Size), number("pending", l.Pending),
-			text("changed", humanAge(l.age)), text("state", state)}); err != nil {
+			text("changed", humanAge(l.age)), text("state", l.state())}); err != nil {
 			return err
 		}
 	}
