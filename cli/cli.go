@@ -13,10 +13,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -101,6 +103,8 @@ func advised(err error, command *kong.Context) error {
 	f := asFault(err)
 	switch {
 	case f.Try != "":
+	case errors.As(err, &path) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
+		f.Try = "make room: df -h " + shellQuote(filepath.Dir(path.Path))
 	case errors.As(err, &path):
 		f.Try = "ls -ld " + shellQuote(path.Path)
 	case code == codeUsage, code == codeRefused:

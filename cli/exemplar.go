@@ -159,7 +159,10 @@ func sealPacket(name string, raw []byte) ([]byte, error) {
 	err := packetFault(name, errs, codeRefused)
 	var f *Fault
 	if errors.As(err, &f) {
-		f.Position = place(jsonOffset(raw, pointer)) + " (" + pointer + ")"
+		f.Position = place(jsonOffset(raw, pointer))
+		if pointer != "" {
+			f.Position += " (" + pointer + ")"
+		}
 	}
 	return nil, err
 }
