@@ -237,6 +237,15 @@ func (d *doctor) archives() {
 			d.warn("archives", "stigmergy reindex "+segmentName(e.Lane, e.Segment), "%s has no index: searching it is slow", e.Path)
 		}
 	}
+	if seals, err := d.a.seals(d.l); err == nil { // else the journal was told
+		missing, err := missingArchives(d.l, nil, c.Entries(), seals)
+		for _, e := range missing {
+			d.fail("archives", "restore "+shellQuote(e.Path)+" from a copy", "%s is not there, though %s was archived", e.Path, segmentName(e.Lane, e.Segment))
+		}
+		if err != nil {
+			d.fail("archives", "stigmergy archive check", "%v", err)
+		}
+	}
 	waiting := 0
 	_ = d.l.Stored(func(s layout.Stored) error { // what cannot be listed was told above
 		if !s.Archive {

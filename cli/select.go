@@ -168,6 +168,8 @@ func queryFault(err error) error {
 	switch {
 	case errors.As(err, &lost):
 		return &Fault{Err: err, Try: "--cursor " + lost.Go.String(), Code: codeUsage}
+	case errors.Is(err, query.ErrNoEvent):
+		return &Fault{Err: err, Try: "stigmergy query --show-cursor", Code: codeUsage}
 	case errors.Is(err, query.ErrCursor), errors.Is(err, query.ErrGroups), errors.Is(err, query.ErrJQ):
 		return &Fault{Err: err, Code: codeUsage}
 	}

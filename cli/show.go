@@ -77,7 +77,7 @@ func (a *app) lookUp(e *query.Engine, what string) (*query.Shown, error) {
 		if ended := a.found(res, nil); exitCode(ended) == codeUsage || exitCode(ended) == codeHoles {
 			return nil, ended
 		}
-		return nil, &Fault{Doing: "looking for " + clip(what), Err: err, Try: "stigmergy query -w id=…", Code: codeNone}
+		return nil, &Fault{Err: err, Try: "stigmergy query -w id=…", Code: codeNone}
 	case err != nil:
 		return nil, a.stopped(queryFault(err))
 	}

@@ -41,7 +41,7 @@ func (r *run) find(pos contracts.Position) (found, error) {
 	if r.isPending(k, pos.Offset) {
 		return found{pending: true}, nil
 	}
-	return found{}, fmt.Errorf("looking for %s: no journal entry names it: %w", pos, ErrNoEvent)
+	return found{}, fmt.Errorf("no journal entry names it: %w", ErrNoEvent)
 }
 
 // isPending tells whether an offset stands behind what was taken in of a file.
@@ -73,7 +73,7 @@ func (r *run) findArchived(k segKey, off int64) (found, error) {
 	}
 	i := rd.FrameAt(off)
 	if i < 0 {
-		return found{}, fmt.Errorf("looking for %s: the segment has %d bytes: %w", contracts.Position{Lane: k.lane, Segment: k.segment, Offset: off}, rd.Summary().RawBytes, ErrNoEvent)
+		return found{}, fmt.Errorf("the segment has %d bytes: %w", rd.Summary().RawBytes, ErrNoEvent)
 	}
 	c, err := rd.DecodeLines(i, nil)
 	if err != nil {

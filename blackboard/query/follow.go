@@ -117,6 +117,9 @@ func (f *follower) begin() error {
 	}
 	if f.alone {
 		f.baseline(r)
+	} else if r.from.seq >= pendingSeq { // behind a line that the daemon has not taken in yet
+		pos := f.req.From.pos
+		f.shown[segKey{pos.Lane, pos.Segment}] = pos.Offset + 1
 	}
 	return f.adopt(r)
 }

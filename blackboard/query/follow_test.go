@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,6 +198,33 @@ func stepping(t *testing.T, b *board, l *log) *follower {
 	}
 	t.Cleanup(func() { f.close(); _ = e.Close() })
 	return f
+}
+
+// A follower begins behind a line that the daemon has not taken in yet: that
+// line is not shown once it has, and what stands behind it is.
+func TestFollowersBeginBehindAPendingLine(t *testing.T) {
+	for _, up := range []bool{true, false} {
+		b := newBoard(t, t.TempDir())
+		b.write("ci", `{"type":"build.done","id":"1"}`+"\n"+`{"type":"build.done","id":"2"}`+"\n")
+		from, err := ParseCursor("ci@1:0")
+		b.must(err)
+		e, err := Open(b.l, Options{Now: testNow, Daemon: func() bool { return up }})
+		b.must(err)
+		l := newLog()
+		f := &follower{engine: e, ctx: context.Background(), req: Request{From: from}, fn: l.add, shown: map[segKey]int64{}}
+		b.must(f.begin())
+		up = true
+		b.take("ci", 2)
+		b.write("ci", `{"type":"build.done","id":"3"}`+"\n")
+		b.take("ci", 1)
+		b.must(f.advance())
+		if len(l.got) != 2 || !strings.HasPrefix(l.got[0], "ci@1:31 ") || !strings.HasPrefix(l.got[1], "ci@1:62 ") {
+			t.Errorf("%q", l.got)
+		}
+		f.close()
+		b.must(e.Close())
+		b.must(b.journal.Close())
+	}
 }
 
 // An owned lane is renamed between two looks of a follower, who has not read the

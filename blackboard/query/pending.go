@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"stigmergy/blackboard/layout"
+	"stigmergy/contracts"
 )
 
 // pendingSeq is where places of pending lines begin: behind every entry, lane
@@ -115,6 +116,22 @@ func (v *view) endOf(k segKey) int64 {
 		return e.end
 	}
 	return 0
+}
+
+// behindPending is the place behind a line that no entry names yet.
+func (r *run) behindPending(pos contracts.Position) place {
+	k := segKey{pos.Lane, pos.Segment}
+	all := r.pending()
+	for i, s := range all {
+		x := s.(*pendingSource).seg.key
+		if x == k {
+			return place{pendingSeq + uint64(i), pos.Offset + 1}
+		}
+		if x.lane > k.lane || x.lane == k.lane && x.segment > k.segment {
+			return place{seq: pendingSeq + uint64(i)}
+		}
+	}
+	return place{seq: pendingSeq + uint64(len(all))}
 }
 
 func (s *pendingSource) bound() place {

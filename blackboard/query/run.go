@@ -240,7 +240,7 @@ func (r *run) wantLane(lane string) bool {
 // wanted is what archives are asked for.
 func (r *run) wanted() archive.Want {
 	w := archive.Want{}
-	if r.from.seq > 0 {
+	if r.from.seq > 0 && r.from.seq < pendingSeq {
 		w.Seq = archive.Range{Min: int64(r.from.seq), Max: math.MaxInt64}
 	}
 	if r.req.Quarantined {
@@ -348,6 +348,9 @@ func (r *run) resolve(c Cursor) (place, error) {
 		f, err := r.find(c.pos)
 		if err != nil {
 			return place{}, fmt.Errorf("reading from the cursor %s: %w", c, err)
+		}
+		if f.pending {
+			return r.behindPending(c.pos), nil
 		}
 		return place{f.seq, f.line + 1}, nil
 	case cursorPlace:

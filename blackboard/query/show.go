@@ -90,6 +90,9 @@ func (r *run) show(pos contracts.Position) (*Shown, error) {
 	if !f.pending && !r.begins(pos) {
 		return nil, fmt.Errorf("byte %d stands in the middle of a line: %w", pos.Offset, ErrNoEvent)
 	}
+	if f.time == 0 && !f.pending {
+		f.time = r.timeOf(f.seq)
+	}
 	s := &Shown{Pos: pos, Seq: f.seq, LineNo: f.line, JournalTime: f.time, Pending: f.pending, Derived: layout.Owned(pos.Lane), run: r}
 	if s.Line, s.Whole, err = r.line(pos, maxShown); err != nil {
 		return nil, err
@@ -110,6 +113,25 @@ func (r *run) show(pos contracts.Position) (*Shown, error) {
 		r.showEffects(s)
 	}
 	return s, nil
+}
+
+// timeOf is when an entry was written.
+func (r *run) timeOf(seq uint64) (at int64) {
+	for _, b := range r.view.log.blocks {
+		if b.n == 0 || seq < b.first || seq > b.last {
+			continue
+		}
+		text, err := b.read(nil)
+		if err != nil {
+			return 0 // told when the journal was read
+		}
+		scanEntries(text, func(e *entry) {
+			if e.seq == seq {
+				at = entryTime(e.time)
+			}
+		}, func(int, error) {})
+	}
+	return at
 }
 
 // begins tells whether a line begins at a position, or a record that was
