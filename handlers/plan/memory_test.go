@@ -16,7 +16,7 @@ import (
 	"stigmergy/handlers/foldtest"
 )
 
-var full = flag.Bool("full", false, "a hundred thousand shards, a hundred thousand steps in a hundred histories")
+var full = flag.Bool("full", false, "a hundred thousand shards, a hundred thousand steps in a hundred histories and in one")
 
 // drive is a fold whose derived lines nobody keeps.
 type drive struct {

@@ -1,8 +1,11 @@
 package plan_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -26,15 +29,86 @@ type move struct {
 	ms    int64
 }
 
-// game is a random history, written down so that it can be played again.
+// game is a random history, written down so that it can be played again. What
+// is derived is looked at as it comes: a long history is read once.
 type game struct {
 	*bench
-	rt      *rapid.T
-	yaml    string
+	rt     rapid.TB
+	draw   func(label string, from, to int) int
+	yaml   string
+	most   int // plans
+	rarely int // of so many restarts one is done
+
 	moves   []move
 	plans   []string
-	claimed []string // hxo.shard.claimed of executors outside, their data
-	read    int
+	asks    map[string][]effect // by kind, not answered yet
+	claimed []string            // hxo.shard.claimed of executors outside, their data
+
+	check   *order.Checker
+	lines   int
+	shards  map[string]string // the last event of each shard
+	split   map[string]bool
+	aborted map[string]bool
+}
+
+func newGame(t testing.TB, rt rapid.TB, yaml string, draw func(string, int, int) int) *game {
+	return &game{
+		bench: newCast(t, yaml), rt: rt, draw: draw, yaml: yaml, most: 4, rarely: 1, asks: map[string][]effect{},
+		check:  &order.Checker{Report: func(f order.Finding) { rt.Errorf("%v", f) }},
+		shards: map[string]string{}, split: map[string]bool{}, aborted: map[string]bool{},
+	}
+}
+
+// look takes in what was derived, and asked for, since the last look.
+func (g *game) look() {
+	for _, e := range g.Started {
+		if e.Kind != spec.EffectRun {
+			g.asks[e.Kind] = append(g.asks[e.Kind], effect{Key: e.Key, Raw: e.Payload})
+		}
+	}
+	for _, s := range g.Steps {
+		for _, d := range s.Derived {
+			if d.Lane != "hxo" {
+				continue
+			}
+			for line := range bytes.Lines(d.Bytes) {
+				g.hear(line)
+			}
+		}
+	}
+	g.Started, g.Steps = nil, nil
+}
+
+// hear takes in a line of lane hxo.
+func (g *game) hear(l []byte) {
+	topic, data := contracts.GetString(l, "type"), contracts.Lookup(l, "data").Raw
+	g.check.Add(fmt.Sprintf("hxo@1:%d", g.lines), topic, data)
+	g.lines++
+	if op := contracts.GetString(data, "operation"); op == "plan.abort" || op == "plan.replay" {
+		g.aborted[contracts.GetString(contracts.Lookup(data, "details").Raw, "plan_id")] = op == "plan.abort"
+	}
+	if !strings.HasPrefix(topic, "hxo.shard.") {
+		return
+	}
+	if topic == "hxo.shard.claimed" && len(contracts.GetString(data, "executor")) == 1 {
+		g.claimed = append(g.claimed, string(data))
+	}
+	key := contracts.GetString(data, "plan_id") + "/" + contracts.GetString(data, "stage_id") + "/"
+	if contracts.GetBool(data, "final") {
+		topic = "final"
+	}
+	g.shards[key+contracts.GetString(data, "cas_id")] = topic
+	if parent := contracts.GetString(data, "parent_cas_id"); parent != "" {
+		g.split[key+parent] = true
+	}
+}
+
+// takeKind takes what was asked for.
+func (g *game) takeKind(kind string) []effect {
+	g.look()
+	list := g.asks[kind]
+	delete(g.asks, kind)
+	return list
 }
 
 func (g *game) append(lane string, lines ...string) {
@@ -47,8 +121,11 @@ func (g *game) advance(ms int64) {
 	g.Advance(ms)
 }
 
-func (g *game) num(label string, from, to int) int { return rapid.IntRange(from, to).Draw(g.rt, label) }
-func (g *game) once(label string, in int) bool     { return g.num(label, 1, in) == 1 }
+func (g *game) num(label string, from, to int) int { return g.draw(label, from, to) }
+func (g *game) pick(label string, of []string) string {
+	return of[g.num(label, 0, len(of)-1)]
+}
+func (g *game) once(label string, in int) bool { return g.num(label, 1, in) == 1 }
 
 func newCast(t testing.TB, yaml string) *bench {
 	return &bench{Board: foldtest.NewWith(t, []byte(yaml), nil, board.New(), audit.New(), plan.New(), autonomy.New())}
@@ -99,10 +176,6 @@ func (g *game) answers() {
 
 // runs plays the built-in executor: some results now, some never.
 func (g *game) runs(all bool) {
-	out := map[string]bool{}
-	for _, e := range g.M.Effects() {
-		out[e.Key] = e.Kind == spec.EffectRun
-	}
 	var lines []string
 	for _, e := range g.M.Effects() {
 		if e.Kind != spec.EffectRun || !all && g.once("not yet", 3) {
@@ -126,19 +199,14 @@ func (g *game) runs(all bool) {
 
 // outside plays executors that claim, beat, report, lie and vanish.
 func (g *game) outside() {
-	name := rapid.SampledFrom([]string{"a", "b"}).Draw(g.rt, "executor")
+	name := g.pick("executor", []string{"a", "b"})
 	lane := "executors/" + name
-	for _, l := range g.Lane("hxo")[g.read:] {
-		if data := contracts.Lookup([]byte(l), "data").Raw; contracts.GetString([]byte(l), "type") == "hxo.shard.claimed" && len(contracts.GetString(data, "executor")) == 1 {
-			g.claimed = append(g.claimed, string(data))
-		}
-	}
-	g.read = len(g.Lane("hxo"))
+	g.look()
 	if len(g.claimed) == 0 || g.once("claim", 3) {
 		g.append(lane, line("federation.claim", "", fmt.Sprintf(`{"executor":%q,"max":%d,"wait":"%ds"}`, name, g.num("max", 1, 4), g.num("wait", 0, 40))))
 		return
 	}
-	data := []byte(rapid.SampledFrom(g.claimed).Draw(g.rt, "shard"))
+	data := []byte(g.pick("shard", g.claimed))
 	attempt, _ := contracts.GetInt(data, "attempt")
 	executor := contracts.GetString(data, "executor")
 	if g.once("beat", 3) {
@@ -160,7 +228,7 @@ func (g *game) outside() {
 
 // orders plays people and Autonomy.
 func (g *game) orders() {
-	id := rapid.SampledFrom(g.plans).Draw(g.rt, "plan")
+	id := g.pick("plan", g.plans)
 	stage := fmt.Sprintf("s%d", g.num("stage", 0, 2))
 	switch g.num("order", 0, 9) {
 	case 0:
@@ -168,19 +236,19 @@ func (g *game) orders() {
 	case 1:
 		g.append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"all":true}`, id)))
 	case 2:
-		g.append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q,"failed":true}`, id)))
+		g.append("admiral", line("hxo.plan.replay", "", fmt.Sprintf(`{"plan_id":%q%s}`, id, g.pick("which", []string{"", `,"failed":true`}))))
 	case 3, 4:
 		g.append("ops", line("genesis.heal", "", fmt.Sprintf(`{"source":"ops","plan_id":%q,"action":"split_shard","parameters":{"stage_id":%q,"split_factor":%d}}`, id, stage, g.num("factor", 2, 3))))
 	case 5:
 		if len(g.claimed) > 0 {
-			data := []byte(rapid.SampledFrom(g.claimed).Draw(g.rt, "split"))
+			data := []byte(g.pick("split", g.claimed))
 			g.append("ops", line("genesis.heal", "", fmt.Sprintf(`{"source":"ops","plan_id":%q,"action":"split_shard","parameters":{"stage_id":%q,"split_factor":2,"cas_ids":[%q]}}`,
 				contracts.GetString(data, "plan_id"), contracts.GetString(data, "stage_id"), contracts.GetString(data, "cas_id"))))
 		}
 	case 6:
 		g.append("ops", line("genesis.heal", "", fmt.Sprintf(`{"source":"ops","plan_id":%q,"action":"increase_concurrency","parameters":{"stage_id":%q}}`, id, stage)))
 	default:
-		intent := rapid.SampledFrom([]string{"pause", "resume", "drain", "resume"}).Draw(g.rt, "intent")
+		intent := g.pick("intent", []string{"pause", "resume", "drain", "resume"})
 		g.append("ops", line("genesis.intent", "", fmt.Sprintf(`{"intent":%q,"plan_id":%q}`, intent, id)))
 	}
 }
@@ -188,7 +256,7 @@ func (g *game) orders() {
 func (g *game) step() {
 	switch g.num("step", 0, 11) {
 	case 0:
-		if len(g.plans) < 4 {
+		if len(g.plans) < g.most {
 			g.submitOne()
 		}
 	case 1, 2, 3:
@@ -200,7 +268,9 @@ func (g *game) step() {
 			g.orders()
 		}
 	case 7:
-		g.Restart()
+		if g.once("restart", g.rarely) {
+			g.Restart()
+		}
 	case 8:
 		g.advance(int64(g.num("jump", 1000, 90_000)))
 	default:
@@ -233,36 +303,14 @@ func (g *game) holds() {
 	if len(g.Skips) > 0 {
 		g.rt.Fatalf("skips: %v", g.Skips)
 	}
-	check := &order.Checker{Report: func(f order.Finding) { g.rt.Errorf("%v", f) }}
-	shards := map[string]string{} // the last event of each shard
-	split := map[string]bool{}
-	aborted := map[string]bool{}
-	for i, l := range g.Lane("hxo") {
-		topic, data := contracts.GetString([]byte(l), "type"), contracts.Lookup([]byte(l), "data").Raw
-		check.Add(fmt.Sprintf("hxo@1:%d", i), topic, data)
-		id := contracts.GetString(data, "plan_id")
-		if op := contracts.GetString(data, "operation"); op == "plan.abort" || op == "plan.replay" {
-			aborted[contracts.GetString(contracts.Lookup(data, "details").Raw, "plan_id")] = op == "plan.abort"
-		}
-		if strings.HasPrefix(topic, "hxo.shard.") {
-			key := id + "/" + contracts.GetString(data, "stage_id") + "/"
-			final := topic
-			if contracts.GetBool(data, "final") {
-				final = "final"
-			}
-			shards[key+contracts.GetString(data, "cas_id")] = final
-			if parent := contracts.GetString(data, "parent_cas_id"); parent != "" {
-				split[key+parent] = true
-			}
-		}
-	}
+	g.look()
 	failed := map[string]bool{}
-	for key, last := range shards {
-		failed[key[:36]] = failed[key[:36]] || last == "final" && !split[key]
+	for key, last := range g.shards {
+		failed[key[:36]] = failed[key[:36]] || last == "final" && !g.split[key]
 	}
-	for key, last := range shards {
+	for key, last := range g.shards {
 		id := key[:36]
-		if !aborted[id] && !failed[id] && !split[key] && last != "hxo.shard.done" {
+		if !g.aborted[id] && !failed[id] && !g.split[key] && last != "hxo.shard.done" {
 			g.rt.Errorf("shard %s ends as %s", key, last)
 		}
 	}
@@ -284,8 +332,8 @@ func (g *game) brief() string {
 }
 
 // replayed plays the moves again, without a restart, and compares every byte.
-func (g *game) replayed(t *testing.T) {
-	b := newCast(t, g.yaml)
+func (g *game) replayed() {
+	b := newCast(g.T, g.yaml)
 	b.Borrow(g.Board)
 	for _, m := range g.moves {
 		if m.lane == "" {
@@ -293,6 +341,7 @@ func (g *game) replayed(t *testing.T) {
 		} else {
 			b.Append(m.lane, m.lines...)
 		}
+		b.Started, b.Steps = nil, nil
 	}
 	if b.Bytes() != g.Bytes() || b.State() != g.State() {
 		g.rt.Fatalf("played again:\n%s\n%s\nbefore:\n%s\n%s", b.Bytes(), b.State(), g.Bytes(), g.State())
@@ -304,21 +353,44 @@ func (g *game) replayed(t *testing.T) {
 // ends, and the same history gives the same bytes.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		yaml := rapid.SampledFrom([]string{
-			"executor.jobs: 2", "executor.jobs: 4\nhxo: {max_rate: 0, batch_size: 7}", "executor: {jobs: 1}\nhxo: {max_rate: 60, batch_size: 5}",
-			"executor: {jobs: 3}\nautotune.window: 20 results or 1m, at least 3\nautotune.hotspot: 5s\nautotune.sample_rate: 1",
-		}).Draw(rt, "settings")
-		g := &game{bench: newCast(t, yaml), rt: rt, yaml: yaml}
+		draw := func(label string, from, to int) int { return rapid.IntRange(from, to).Draw(rt, label) }
+		g := newGame(t, rt, casts[draw("settings", 0, len(casts)-1)], draw)
 		steps := g.num("steps", 1, 120)
 		if *full {
 			steps = 1000 // in a hundred histories
 		}
-		g.submitOne()
-		for range steps {
-			g.step()
-		}
-		g.finish()
-		g.holds()
-		g.replayed(t)
+		g.play(steps)
 	})
+}
+
+// casts are the settings that histories are played with.
+var casts = []string{
+	"executor.jobs: 2", "executor.jobs: 4\nhxo: {max_rate: 0, batch_size: 7}", "executor: {jobs: 1}\nhxo: {max_rate: 60, batch_size: 5}",
+	"executor: {jobs: 3}\nautotune.window: 20 results or 1m, at least 3\nautotune.hotspot: 5s\nautotune.sample_rate: 1",
+}
+
+func (g *game) play(steps int) {
+	g.submitOne()
+	for range steps {
+		g.step()
+	}
+	g.finish()
+	g.holds()
+	g.replayed()
+}
+
+var seed = flag.Uint64("seed", 1, "of the one long history")
+
+// TestLongHistory is one history of many steps: with -full a hundred thousand,
+// over forty plans.
+func TestLongHistory(t *testing.T) {
+	steps := 2000
+	if *full {
+		steps = 100_000
+	}
+	dice := rand.New(rand.NewPCG(*seed, 0))
+	g := newGame(t, t, casts[dice.IntN(len(casts))], func(_ string, from, to int) int { return from + dice.IntN(to-from+1) })
+	g.most, g.rarely = 40, 10
+	g.play(steps)
+	t.Logf("%d moves, %d lines on lane hxo, %d shards", len(g.moves), g.lines, len(g.shards))
 }
