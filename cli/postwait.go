@@ -182,6 +182,9 @@ func answered(ev *contracts.Event, pos string) error {
 		}
 	case reason == "policy":
 		f.Code = codePolicy
+		if rule := ev.Get("data.rule").Text(); rule != "" {
+			f.Err = errors.New("rejected: policy: " + rule)
+		}
 	}
 	if pointer, expected, got := errorParts(ev.Get("data.errors").Raw); expected != "" {
 		f.Expected, f.Found = strings.TrimSpace(pointer+" "+expected), got
