@@ -101,7 +101,7 @@ func (k *Kernel) Waiting() bool {
 // that can go on without anybody else. What workers of other rooms do, a plan's
 // shards for hours perhaps, does not count.
 func (k *Kernel) Archiving() bool {
-	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy {
+	if len(k.tails.looks)+len(k.work.mends)+len(k.torn) > 0 || k.work.busy || k.set.Settling() {
 		return true
 	}
 	for _, j := range k.work.jobs {

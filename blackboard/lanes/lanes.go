@@ -258,5 +258,10 @@ func (s *Set) wantLook(t *Tail) {
 	s.dirty.signal()
 }
 
+// Settling says whether what became of a file is not certain yet: its name is
+// missing, or another one may still be growing into it. It is within
+// Options.Settle.
+func (s *Set) Settling() bool { return len(s.again) > 0 }
+
 // lookAt has a path looked at again after d.
 func (s *Set) lookAt(rel string, d time.Duration) { s.again[rel] = s.now() + int64(d) }
