@@ -45,6 +45,9 @@ func Truncated(f io.ReaderAt, size int64) bool {
 	last := uint32(0)
 	for off := int64(0); off < size; {
 		h, next, err := skim(f, off, size)
+		if err != nil && last == seekMagic {
+			return false // its end is there, and something behind it
+		}
 		if err != nil {
 			return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || size-off < maxFrameHead
 		}

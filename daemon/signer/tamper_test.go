@@ -168,6 +168,20 @@ func TestEveryTruncation(t *testing.T) {
 	t.Logf("%d cuts", n)
 }
 
+// TestBytesBehindAnArchive: nothing is missing where something was added.
+func TestBytesBehindAnArchive(t *testing.T) {
+	b := small(t)
+	path := b.l.Archive("ci", 1)
+	orig, err := os.ReadFile(path)
+	b.must(err)
+	for _, more := range []string{"x", "\n", "(\xb5/\xfd", strings.Repeat("x", 100)} {
+		b.must(os.WriteFile(path, append(bytes.Clone(orig), more...), 0o644))
+		if v := b.expect(blackboard.VerdictTampered); v.First().Path != "archive/ci/00000001.jsonl.zst" {
+			t.Fatalf("%q: %+v", more, v.First())
+		}
+	}
+}
+
 // TestTilesAreWatchedOver: a board of more than 256 entries has tiles.
 func TestTilesAreWatchedOver(t *testing.T) {
 	b := newBoard(t, nil)
