@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -152,6 +153,25 @@ func readSmall(path string) ([]byte, error) {
 		err = nil
 	}
 	return buf[:n], err
+}
+
+// readGiven reads what somebody names on a command line, at most so many bytes: a
+// file, one that a link leads to, a pipe of the shell's, or - for standard input.
+func readGiven(stdin io.Reader, path string, most int64) ([]byte, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("more than the %d bytes that it may have", most)}
+	}
+	return b, err
 }
 
 // contractFault is a contract of the board's own that could not be used.

@@ -15,7 +15,7 @@ import (
 )
 
 type verifyCmd struct {
-	File           string   `arg:"" optional:"" placeholder:"FILE" help:"A proof that prove made, or a signed checkpoint; no board is needed then."`
+	File           string   `arg:"" optional:"" placeholder:"FILE" help:"A proof that prove made, or a signed checkpoint; - for standard input. No board is needed then."`
 	Key            []string `placeholder:"VKEY" help:"The verifier key that must have signed, as certify key prints it, or @FILE; may stand several times."`
 	Since          string   `placeholder:"CHECKPOINT" help:"A signed checkpoint that was kept elsewhere: the board must continue it."`
 	Plan           string   `placeholder:"PLAN" help:"Only this plan: its tree over what the board's lines say, its certificate, and every output in the store."`
@@ -61,7 +61,7 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	opt := blackboard.VerifyOptions{Layout: l, Keys: keys, SHA256: c.Sha256, Running: daemon.Held(l), Notify: a.progress("lines verified")}
 	if c.Since != "" {
-		if opt.Since, err = readSmall(c.Since); err != nil {
+		if opt.Since, err = readGiven(a.in, c.Since, maxSmall); err != nil {
 			return fmt.Errorf("reading the checkpoint to compare with: %w", err)
 		}
 	}
@@ -116,7 +116,7 @@ func verifierKeys(args []string) ([]*seal.Verifier, error) {
 			path, isFile = arg, true
 		}
 		if isFile {
-			text, err := readSmall(path)
+			text, err := readGiven(nil, path, maxSmall)
 			if err != nil {
 				return nil, &Fault{Doing: "reading --key", Path: path, Err: errors.Unwrap(err), Expected: "a verifier key (NAME+HASH+BASE64) or a file with one", Try: "stigmergy certify key", Code: codeUsage}
 			}
@@ -203,7 +203,7 @@ type fileVerdict struct {
 
 // file verifies a proof or a checkpoint, without a board.
 func (c *verifyCmd) file(a *app, keys []*seal.Verifier) error {
-	text, err := readSmall(c.File)
+	text, err := readGiven(a.in, c.File, seal.MaxProof)
 	if err != nil {
 		return fmt.Errorf("reading what is to be verified: %w", err)
 	}
@@ -282,13 +282,20 @@ func (c *verifyCmd) proof(a *app, text []byte, keys []*seal.Verifier, out *fileV
 	}
 	var line []byte
 	if c.Line != "" {
-		if line, err = readSmall(c.Line); err != nil {
+		if line, err = readGiven(a.in, c.Line, maxGivenLine); err != nil {
 			return fmt.Errorf("reading --line: %w", asPath(err))
 		}
 		line = []byte(strings.TrimSuffix(string(line), "\n"))
 	}
-	return lp.Check(p.Index, line)
+	err = lp.Check(p.Index, line)
+	if errors.Is(err, seal.ErrNoLine) {
+		return &Fault{Doing: "verifying a proof", Path: c.File, Position: lp.Position, Err: err, Expected: "--line FILE with the line", Try: "stigmergy verify " + c.File + " --line FILE", Code: codeUsage}
+	}
+	return err
 }
+
+// maxGivenLine is how long a line may be that is given beside its proof.
+const maxGivenLine = 1 << 30
 
 // asPath makes sure that an unreadable file is a fault and no verdict.
 func asPath(err error) error {

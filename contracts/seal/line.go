@@ -118,15 +118,17 @@ func (p *LineProof) Bytes() ([]byte, bool) {
 	return b, err == nil && p.LineBase64 != ""
 }
 
+// ErrNoLine says that a proof can only be checked with its line at hand.
+var ErrNoLine = errors.New("it is too long to stand in its proof")
+
 // Check checks the line against its journal entry; index is the proof's, which
 // is the entry's seq. line may be nil where the proof carries the line.
 func (p *LineProof) Check(index uint64, line []byte) error {
-	own, has := p.Bytes()
-	if line == nil {
+	if own, has := p.Bytes(); line == nil && has {
 		line = own
 	}
-	if line == nil && !has {
-		return errors.New("checking a line: it is too long to stand in its proof: give it with --line")
+	if line == nil {
+		return fmt.Errorf("checking a line: %w", ErrNoLine)
 	}
 	leaf, err := merkle.ParseHash(p.Leaf)
 	if err != nil || merkle.LeafHash(line) != leaf {
