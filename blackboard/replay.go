@@ -74,20 +74,41 @@ func replay(ctx context.Context, opt ReplayOptions, made func(e *journal.Entry, 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return p.entry(e)
+		if err := p.entry(e); err != nil {
+			return err
+		}
+		if p.reach(e); p.reached && len(p.refold.pending) == 0 {
+			return journal.Stop
+		}
+		return nil
 	})
 	p.out.Pending = len(p.refold.pending)
+	if err == nil && opt.Until != nil && !p.reached {
+		err = fmt.Errorf("replaying until %s: %w", opt.Until, ErrNoEntry)
+	}
 	return p.out, err
 }
 
+// ErrNoEntry says that no journal entry took a position in.
+var ErrNoEntry = errors.New("no journal entry names it")
+
+// reach notes that an entry is the one to stop behind, with what was derived
+// from it.
+func (p *replayer) reach(e *journal.Entry) {
+	u := p.opt.Until
+	took := e.Kind == journal.Input || e.Kind == journal.Derived
+	p.reached = p.reached || u != nil && took && e.Lane == u.Lane && e.Segment == u.Segment && e.From <= u.Offset && u.Offset < e.To
+}
+
 type replayer struct {
-	opt    ReplayOptions
-	made   func(e *journal.Entry, b []byte) error
-	out    *Replayed
-	refold refolder
-	build  string
-	from   journal.Cursor // where complete input begins
-	old    bool           // another fold version made what comes: by root only
+	opt     ReplayOptions
+	made    func(e *journal.Entry, b []byte) error
+	out     *Replayed
+	refold  refolder
+	build   string
+	from    journal.Cursor // where complete input begins
+	old     bool           // another fold version made what comes: by root only
+	reached bool           // the entry to stop behind was met
 }
 
 // places learns what the journal says later: which handlers are to be skipped
@@ -195,9 +216,6 @@ func (p *replayer) entry(e *journal.Entry) error {
 	}
 	if err != nil {
 		return err
-	}
-	if u := p.opt.Until; u != nil && e.Lane == u.Lane && e.Segment == u.Segment && e.To > u.Offset && len(p.refold.pending) == 0 {
-		return journal.Stop
 	}
 	return nil
 }

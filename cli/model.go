@@ -16,7 +16,7 @@ Environment: STIGMERGY_BOARD names the board, STIGMERGY_LANE the lane of post; S
 // commandLine is the flags that every command has. With the commands below it
 // is the whole command line: help, completion and the man page come from it.
 type commandLine struct {
-	Board   string `short:"C" placeholder:"DIR" type:"path" help:"The board: a directory. Without it $$STIGMERGY_BOARD, else the nearest one upwards from here."`
+	Board   string `short:"C" placeholder:"DIR" type:"path" help:"The board: a directory, or one that holds board/. Without it $$STIGMERGY_BOARD, else the nearest one upwards from here."`
 	Output  string `short:"o" placeholder:"FORMAT" enum:",text,jsonl,json,table,csv,tsv,raw,id" default:"" help:"text, jsonl, json, table, csv, tsv, raw (data only) or id. Without it text on a terminal, jsonl (the stored bytes) in a pipe."`
 	Color   string `enum:"auto,always,never" default:"auto" placeholder:"WHEN" help:"Colours: auto, always or never."`
 	NoPager bool   `help:"Accepted for scripts; nothing is ever paged."`

@@ -43,6 +43,8 @@ func (c *replayCmd) Run(a *app) error {
 	case errors.As(err, &differ):
 		return &Fault{Doing: "replaying", Path: l.Lane(differ.Lane), Err: err, Code: codeNone,
 			Position: contracts.Position{Lane: differ.Lane, Segment: differ.Segment, Offset: differ.Offset}.String(), Try: "stigmergy doctor"}
+	case errors.Is(err, blackboard.ErrNoEntry):
+		return &Fault{Err: err, Code: codeUsage, Try: "stigmergy show " + shellQuote(c.Until)}
 	case errors.Is(err, blackboard.ErrOtherBuild):
 		return &Fault{Doing: "replaying", Err: err, Code: codeUsage}
 	case err != nil:

@@ -45,7 +45,7 @@ func topicRecord(t *contracts.Topic, short bool) record {
 	r := record{text("topic", t.Name), text("direction", t.Direction), text("producer", t.Producer)}
 	if short {
 		return append(r, text("consumers", strings.Join(t.Consumers, ", ")), text("frequency", t.Frequency),
-			text("lane", laneOf(t)), text("fields", strings.Join(t.Index, ",")))
+			text("lane", laneOf(t)), text("indexed", strings.Join(t.Index, ",")), text("ordering", t.Ordering))
 	}
 	return append(r, value("consumers", list(t.Consumers)), text("frequency", t.Frequency), text("ordering", t.Ordering),
 		value("index", list(t.Index)), text("purpose", t.Title), text("version", t.Version), text("owner", t.Owner),

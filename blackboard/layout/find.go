@@ -28,6 +28,9 @@ func Find(flag, env, cwd string) (Layout, error) {
 		if err != nil {
 			return Layout{}, fmt.Errorf("finding the board %s: %w", named, err)
 		}
+		if in := filepath.Join(dir, "board"); !is(dir) && is(in) {
+			dir = in // a folder that holds one
+		}
 		return Layout{Dir: dir}, check(dir)
 	}
 	for dir := cwd; ; dir = filepath.Dir(dir) {
