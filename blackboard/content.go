@@ -128,6 +128,14 @@ func (c *content) archived(k segmentKey) bool {
 	return c.open1.packed != nil
 }
 
+// standsIn is the plain file that a segment was read from last; "": none.
+func (c *content) standsIn(k segmentKey) string {
+	if c.open1.file == nil || c.open1.key != k || c.open1.packed != nil {
+		return ""
+	}
+	return c.open1.file.Name()
+}
+
 type candidate struct {
 	name   string
 	base   int64

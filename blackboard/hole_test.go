@@ -95,14 +95,17 @@ func TestHoleWithoutPowerLoss(t *testing.T) {
 	b.open()
 }
 
+// noLast makes a file's last line unreadable.
+func noLast(text []byte) []byte {
+	from := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
+	clear(text[from : len(text)-1])
+	return text
+}
+
 // TestPowerTookTheLastLine: the last line cannot be read, though it ends.
 func TestPowerTookTheLastLine(t *testing.T) {
 	b := holed(t, map[string]string{})
-	b.damage(b.layout.JournalSegment(1), func(text []byte) []byte {
-		from := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
-		clear(text[from : len(text)-1])
-		return text
-	})
+	b.damage(b.layout.JournalSegment(1), noLast)
 	b.boot = "after"
 	b.wholeAgain()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"stigmergy/blackboard/journal"
@@ -21,10 +22,26 @@ func (r *recovery) took(e *journal.Entry) {
 	if t.Born == 0 {
 		t.Born, t.First = e.Time, r.before
 	}
+	if t.Mark.Ino == 0 && !r.broken[segmentKey{e.Lane, e.Segment}] {
+		r.identify(t)
+	}
 	// The bytes behind the mark are compared with their roots by the refold.
 	t.Offset = e.To
 	t.Last, t.Warned = e.Time, false
 	r.took1(e.Lane, e.Segment)
+}
+
+// identify says whose file a segment's bytes were read from, where no mark
+// does: power may take the marks, and a segment that is over is not looked for.
+func (r *recovery) identify(t *tailRecord) {
+	path := r.refold.content.standsIn(segmentKey{t.Lane, t.Segment})
+	rel, ok := strings.CutPrefix(path, r.k.layout.Dir+"/")
+	if !ok || rel == layout.SegmentRel(t.Lane, t.Segment) { // those are found by their name
+		return
+	}
+	if m, err := lanes.Identify(r.k.layout.Dir, rel); err == nil {
+		t.Path, t.Mark = contracts.EscapeLane(rel), m
+	}
 }
 
 // took1 notes that a segment has begun: one before it stands where it should.
@@ -63,13 +80,7 @@ func (r *recovery) rotated(e *journal.Entry) error {
 		r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Next)
 		return nil
 	case e.Base != 0: // after a cut the file stays, the segment ends in it
-		r.ended(e)
-		if t := r.recs[segmentKey{e.Lane, e.Segment}]; t != nil {
-			t.Limit = e.To
-		}
-		t := r.rec(e.Lane, e.Next)
-		t.Base = e.Base
-		r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Next)
+		r.forked(e)
 		return nil
 	}
 	r.ended(e)
@@ -82,10 +93,35 @@ func (r *recovery) rotated(e *journal.Entry) error {
 	return nil
 }
 
+// forked ends a segment in the middle of its file, where the next one begins.
+// Nothing more is taken in of it: what follows is the other one's.
+func (r *recovery) forked(e *journal.Entry) {
+	next := r.rec(e.Lane, e.Next)
+	next.Base = e.Base
+	r.k.tails.last[e.Lane] = max(r.k.tails.last[e.Lane], e.Next)
+	t := r.recs[segmentKey{e.Lane, e.Segment}]
+	if t == nil {
+		return
+	}
+	t.Limit = e.To
+	if t.Stage == active {
+		t.Stage = sealed
+	}
+	if next.Mark.Ino == 0 {
+		next.Path, next.Home, next.Gone = t.Path, t.Home, t.Gone
+		next.Mark = lanes.Mark{Dev: t.Mark.Dev, Ino: t.Mark.Ino, Birth: t.Mark.Birth, UID: t.Mark.UID}
+	}
+}
+
 // settled says whether a segment's file stands where rotated ones do.
 func (r *recovery) settled(lane string, segment uint64) bool {
 	k, rel := r.k, layout.SegmentRel(lane, segment)
 	if !exists(filepath.Join(k.layout.Dir, rel)) {
+		t, whole := r.recs[segmentKey{lane, segment}], wholeRel(lane, segment)
+		if t != nil && t.Base > 0 && exists(filepath.Join(k.layout.Dir, whole)) {
+			t.Path, t.Home, t.Gone = contracts.EscapeLane(whole), "", 0
+			return true
+		}
 		return exists(k.layout.Archive(lane, segment))
 	}
 	if t := r.recs[segmentKey{lane, segment}]; t != nil {

@@ -43,10 +43,15 @@ func (k *Kernel) Rotate(ctx context.Context, lane string) (segment uint64, err e
 	if t.t.Offset() == 0 {
 		return 0, fmt.Errorf("rotating lane %s: %w", lane, ErrNothing)
 	}
+	if k.tails.shared(t) {
+		return 0, fmt.Errorf("rotating lane %s: %w", lane, errShared)
+	}
 	return t.segment, k.rotate(ctx, t, "command")
 }
 
 var errLongName = errors.New("its name is too long for an archive: bytes outside [A-Za-z0-9._/-] take three there, at most 255 fit between two slashes")
+
+var errShared = errors.New("the segment before it, which a power cut ended, is still being copied out of its file: try again in a second")
 
 // rotatable says whether a lane's segments can stand in folders of its name.
 func rotatable(lane string) bool {
@@ -207,7 +212,7 @@ func (k *Kernel) house(ctx context.Context) (bool, error) {
 // is four times as large.
 func (k *Kernel) mayRotate(t *tail) bool {
 	limit := k.config.Settings.SegmentMaxBytes
-	if t.stage != active || t.t.Offset() < limit || !rotatable(t.lane) {
+	if t.stage != active || t.t.Offset() < limit || !rotatable(t.lane) || k.tails.shared(t) {
 		return false
 	}
 	return t.t.Offset() >= 4*limit || t.waiting.IsZero() && !k.tails.held(t.lane)
@@ -242,7 +247,7 @@ func (k *Kernel) aged(ctx context.Context, t *tail, now time.Time) (bool, error)
 		k.tails.sooner(at)
 		return false, nil
 	}
-	if !t.waiting.IsZero() || k.tails.held(t.lane) {
+	if !t.waiting.IsZero() || k.tails.held(t.lane) || k.tails.shared(t) {
 		k.tails.sooner(now.Add(time.Minute))
 		return false, nil
 	}

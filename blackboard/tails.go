@@ -180,6 +180,21 @@ func (s *tails) draining(lane string) []*tail {
 // held says whether there are such.
 func (s *tails) held(lane string) bool { return len(s.draining(lane)) > 0 }
 
+// shared says whether the file of a segment holds an earlier one too, which a
+// cut ended in its middle and which was not copied out yet. Until then the file
+// stays where that one is looked for.
+func (s *tails) shared(t *tail) bool {
+	if t.t.Base == 0 {
+		return false
+	}
+	for k, o := range s.all {
+		if k.lane == t.lane && k.segment < t.segment && o.limit > 0 && !o.copied {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *tails) records() []tailRecord {
 	out := make([]tailRecord, 0, len(s.all))
 	for _, t := range s.all {

@@ -105,7 +105,10 @@ func (t *Tail) Mark() Mark {
 	if t.racy {
 		m.Ctime = 0
 	}
-	if t.win.offset != t.offset { // its last bytes could not be read
+	switch {
+	case t.state == ended: // nobody looks any more, and the file is the other Tail's too
+		m.Ctime, m.Offset = 0, t.win.offset
+	case t.win.offset != t.offset: // its last bytes could not be read
 		m.Ino = 0
 		return m
 	}
@@ -116,6 +119,9 @@ func (t *Tail) Mark() Mark {
 // Save is the Tail as a snapshot keeps it.
 func (t *Tail) Save() Saved {
 	v := Saved{Lane: t.Lane, Segment: t.Segment, Path: contracts.EscapeLane(t.Path), Gone: t.gone, Base: t.Base, Mark: t.Mark()}
+	if t.state == ended {
+		v.Offset = t.offset
+	}
 	if t.home != t.Path {
 		v.Home = contracts.EscapeLane(t.home)
 	}

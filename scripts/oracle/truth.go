@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -109,9 +110,16 @@ func (k *known) count(quarantined bool) {
 }
 
 // isTorn says whether the line begins as one that its writer did not finish;
-// what is glued behind it must be a whole line of somebody's.
+// what is glued behind it must be a whole line of somebody's. A power cut can
+// leave a file's size without its last bytes: NULs stand for those.
 func (t *truth) isTorn(text []byte) bool {
+	if len(t.torn) > 0 {
+		text = bytes.TrimRight(text, "\x00")
+	}
 	for _, whole := range t.torn {
+		if len(text) == 0 {
+			return true
+		}
 		n := 0
 		for n < len(text) && n < len(whole) && text[n] == whole[n] {
 			n++

@@ -76,6 +76,30 @@ func TestTorn(t *testing.T) {
 	}
 }
 
+// TestTornToNULs: power left a file's size and took the end of its last line.
+func TestTornToNULs(t *testing.T) {
+	m := newMini(t)
+	torn := event(1)[:20] + "\x00\x00\x00"
+	seq := m.input("a", 1, torn, event(3))
+	m.refuse("a", 1, 0, seq, torn, "not_json")
+	m.done()
+	truth := truthDir(t, []string{event(3)}, nil)
+	for _, tried := range []bool{false, true} {
+		if tried {
+			if err := os.MkdirAll(filepath.Join(truth, "tried"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(truth, "tried", "w2.jsonl"), []byte(event(1)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, _, err := Check(m.dir, options(truth))
+		if err != nil || (len(found) == 0) != tried {
+			t.Fatalf("the line was tried: %v; found %v, %v", tried, found, err)
+		}
+	}
+}
+
 func TestNoTruth(t *testing.T) {
 	if _, _, err := Check(good(t).dir, options(t.TempDir())); err == nil || !strings.Contains(err.Error(), "holds no line") {
 		t.Fatalf("an empty truth proves nothing, and was taken: %v", err)
