@@ -3,6 +3,7 @@ package blackboard_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -36,6 +37,23 @@ func (b *board) nothingLost() {
 func TestCutForgotWhereLanesStand(t *testing.T) {
 	b := cutBoard(t)
 	b.must(os.RemoveAll(b.layout.State()))
+	b.open()
+	b.settle()
+	b.nothingLost()
+}
+
+// TestCutAndRenameLeft: power took a rotation's entry, left its rename, and took
+// the cache of which file is whose.
+func TestCutAndRenameLeft(t *testing.T) {
+	b := cutBoard(t)
+	for _, lane := range []string{"a", "b"} {
+		b.must(os.MkdirAll(filepath.Dir(b.layout.Segment(lane, 1)), 0o755))
+		b.must(os.Rename(b.layout.Lane(lane), b.layout.Segment(lane, 1)))
+	}
+	b.must(os.RemoveAll(b.layout.State()))
+	b.open()
+	b.settle()
+	b.close()
 	b.open()
 	b.settle()
 	b.nothingLost()

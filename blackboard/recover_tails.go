@@ -36,7 +36,7 @@ func (r *recovery) took(e *journal.Entry) {
 func (r *recovery) identify(t *tailRecord) {
 	path := r.refold.content.standsIn(segmentKey{t.Lane, t.Segment})
 	rel, ok := strings.CutPrefix(path, r.k.layout.Dir+"/")
-	if !ok || rel == layout.SegmentRel(t.Lane, t.Segment) { // those are found by their name
+	if !ok {
 		return
 	}
 	if m, err := lanes.Identify(r.k.layout.Dir, rel); err == nil {

@@ -69,14 +69,15 @@ func (s *snapper) save(k *Kernel, last bool) error {
 	} else {
 		s.chain += int64(len(text))
 	}
+	k.sync.mark(h.Seq, k.layout.JournalSegment(h.Cursor.Segment))
 	if last {
-		return s.write(h, all, text)
+		return s.write(k, h, all, text)
 	}
 	k.work.pack(h.Cursor.Segment)
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
-		if err := s.write(h, all, text); err != nil {
+		if err := s.write(k, h, all, text); err != nil {
 			k.log.Warn("writing a snapshot", "error", err)
 		}
 	}()
@@ -90,8 +91,13 @@ func (s *snapper) whole() {
 	s.mu.Unlock()
 }
 
-func (s *snapper) write(h snapHeader, all bool, text []byte) error {
-	err := s.files.save(h, all, text)
+// write brings a snapshot to the disk, behind all that it is made of: recovery
+// looks at nothing before it, and would not see what power took there.
+func (s *snapper) write(k *Kernel, h snapHeader, all bool, text []byte) error {
+	err := k.sync.flush()
+	if err == nil {
+		err = s.files.save(h, all, text)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed = s.failed || err != nil

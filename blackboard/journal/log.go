@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
+	"stigmergy/blackboard/archive"
 	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/layout"
 )
@@ -119,18 +121,52 @@ func Before(l layout.Layout, c Cursor) (Entry, bool, error) {
 	if c.Offset == 0 {
 		return Entry{}, false, nil
 	}
-	f, err := os.Open(l.JournalSegment(c.Segment))
-	if err != nil {
-		return Entry{}, false, fmt.Errorf("opening the journal: %w", err)
-	}
-	defer f.Close()
-	from := max(0, c.Offset-MaxLen-2)
-	b := make([]byte, c.Offset-from)
-	if _, err := f.ReadAt(b, from); err != nil || b[len(b)-1] != '\n' {
+	b, err := reach(l, c)
+	if err != nil || len(b) == 0 || b[len(b)-1] != '\n' {
 		return Entry{}, false, err
 	}
 	e, err := Parse(b[lastIndex(b, len(b)-1)+1 : len(b)-1])
 	return e, err == nil, err
+}
+
+// reach reads what stands before a cursor, as far as an entry can be long or
+// further.
+func reach(l layout.Layout, c Cursor) ([]byte, error) {
+	f, err := os.Open(l.JournalSegment(c.Segment))
+	if errors.Is(err, fs.ErrNotExist) {
+		return reachPacked(l.JournalPacked(c.Segment), c.Offset)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	defer f.Close()
+	from := max(0, c.Offset-MaxLen-2)
+	b := make([]byte, c.Offset-from)
+	_, err = f.ReadAt(b, from)
+	return b, err
+}
+
+// reachPacked reads the frame that ends behind an offset, or holds it: frames
+// are cut between lines.
+func reachPacked(path string, off int64) ([]byte, error) {
+	f, err := archive.NewDecoder().OpenFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	defer f.Close()
+	i := f.FrameAt(off - 1)
+	if i < 0 {
+		return nil, nil
+	}
+	b, err := f.DecodeFrame(i, nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading the journal %s: %w", path, err)
+	}
+	end := off - f.Frames()[i].RawOffset
+	if end > int64(len(b)) {
+		return nil, nil
+	}
+	return b[:end], nil
 }
 
 func lastIndex(b []byte, end int) int {

@@ -101,6 +101,11 @@ func (l Layout) JournalSegment(n uint64) string {
 	return filepath.Join(l.Journal(), fmt.Sprintf("%08d%s", n, LaneExt))
 }
 
+// JournalPacked is one segment of the journal, compressed.
+func (l Layout) JournalPacked(n uint64) string {
+	return filepath.Join(l.Journal(), fmt.Sprintf("%08d%s", n, ArchiveExt))
+}
+
 // State is the folder of the snapshots (a cache).
 func (l Layout) State() string { return l.Private("state") }
 
