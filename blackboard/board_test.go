@@ -92,7 +92,7 @@ func (b *board) settle() {
 // trySettle cranks until nothing is left to do or the kernel gives up.
 func (b *board) trySettle() error {
 	b.k.Sweep()
-	for {
+	for end := b.clock.t.Add(time.Hour); b.clock.t.Before(end); {
 		if err := b.k.Settle(context.Background(), nil); err != nil {
 			return err
 		}
@@ -105,6 +105,7 @@ func (b *board) trySettle() error {
 			return err
 		}
 	}
+	return fmt.Errorf("after an hour the board still waits for %v", b.k.Outstanding())
 }
 
 func (b *board) close() {

@@ -32,6 +32,28 @@ func (r *recovery) powerLost(seq uint64) bool {
 	return seq >= r.k.durable && r.k.bootOf(r) != r.k.boot
 }
 
+// holed says whether it was the power that left an entry behind the one at hand
+// unreadable.
+func (r *recovery) holed() bool {
+	if r.some {
+		return r.powerLost(r.prev.Seq + 1)
+	}
+	// Not even the board's first entry can be read. Only of a journal that is
+	// too young to have been synced can that be said, and not of one in which
+	// this boot has written.
+	segs, err := journal.Segments(r.k.layout)
+	if err != nil || len(segs) != 1 || segs[0].N != 1 || r.k.durable > 0 {
+		return false
+	}
+	ours := false
+	err = journal.Lines(segs[0], 0, func(line []byte) error {
+		e, err := journal.Parse(bytes.TrimSuffix(line, []byte("\n")))
+		ours = ours || err == nil && e.Kind == journal.Open && e.BootID == r.k.boot
+		return nil
+	})
+	return err == nil && !ours
+}
+
 // cutHere ends the refold before the entry at hand.
 func (r *recovery) cutHere() error {
 	seq := uint64(0)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"stigmergy/blackboard/lanes"
 	"stigmergy/blackboard/layout"
@@ -22,7 +23,10 @@ func (r *recovery) orphans() error {
 	return k.layout.Stored(func(s layout.Stored) error {
 		t := r.recs[segmentKey{s.Lane, s.Segment}]
 		running := t != nil && t.Stage == active
-		if s.Archive || s.Segment <= r.given(s.Lane) && !running || exists(k.layout.Archive(s.Lane, s.Segment)) {
+		if layout.Owned(s.Lane) {
+			return r.orphanOwned(s)
+		}
+		if s.Archive || s.Segment <= k.tails.last[s.Lane] && !running || exists(k.layout.Archive(s.Lane, s.Segment)) {
 			return nil
 		}
 		k.log.Warn("power took a rotation and left its rename: taking it back", "lane", s.Lane, "segment", s.Segment)
@@ -39,27 +43,56 @@ func (r *recovery) orphans() error {
 			t.Stage = draining
 			r.adopted = append(r.adopted, segmentKey{s.Lane, s.Segment})
 			return nil
-		case err == nil && !layout.Owned(s.Lane):
-			k.tails.last[s.Lane] = s.Segment
-			return nil
 		case err == nil:
+			k.tails.last[s.Lane] = s.Segment
 			return nil
 		case !errors.Is(err, fs.ErrExist):
 			return fmt.Errorf("taking back the rotation of lane %s, segment %d: %w", s.Lane, s.Segment, err)
-		case layout.Owned(s.Lane):
-			return nil // its bytes were derived from what was lost, and are derived again
 		}
 		return r.adopt(s)
 	})
 }
 
-// given is the highest number of a lane's segments that the journal knows.
-func (r *recovery) given(lane string) uint64 {
-	if layout.Owned(lane) {
-		seg, _ := r.k.fold.Head(lane)
-		return seg
+// orphanOwned is the same for a lane of the daemon's own. What follows in
+// another file was derived from what was lost, and is derived again: that file
+// is kept out of the way.
+func (r *recovery) orphanOwned(s layout.Stored) error {
+	k := r.k
+	seg, _ := k.fold.Head(s.Lane)
+	if s.Archive || s.Segment < seg || exists(k.layout.Archive(s.Lane, s.Segment)) {
+		return nil
 	}
-	return r.k.tails.last[lane]
+	k.log.Warn("power took a rotation and left its rename: taking it back", "lane", s.Lane, "segment", s.Segment)
+	if s.Segment > seg {
+		return r.setAside(s.Path, s.Lane, s.Segment)
+	}
+	if lane := k.layout.Lane(s.Lane); exists(lane) {
+		if err := r.setAside(lane, s.Lane, s.Segment+1); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(k.layout.Lane(s.Lane)), 0o755); err != nil {
+		return fmt.Errorf("taking back the rotation of lane %s: %w", s.Lane, err)
+	}
+	if err := k.disk.RenameNew(s.Path, k.layout.Lane(s.Lane)); err != nil {
+		return fmt.Errorf("taking back the rotation of lane %s, segment %d: %w", s.Lane, s.Segment, err)
+	}
+	return nil
+}
+
+// setAside keeps a file of an owned lane that nothing in the journal speaks of.
+func (r *recovery) setAside(path, lane string, segment uint64) error {
+	dir := filepath.Join(r.k.layout.Dir, "quarantine", ".cut")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("keeping what power loss cut: %w", err)
+	}
+	name := strings.ReplaceAll(lane, "/", "%2F")
+	for n := 1; ; n++ {
+		err := r.k.disk.RenameNew(path, filepath.Join(dir, fmt.Sprintf("%s@%d.%d%s", name[:min(len(name), nameMax-48)], segment, n, layout.LaneExt)))
+		if err == nil || !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 }
 
 // adopt drains an orphan as a segment of its own.

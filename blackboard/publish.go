@@ -192,7 +192,11 @@ func (p *publisher) keep(lane string, o *owned, copied bool) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(copyRange(to, o.f, o.end), p.disk.Sync(to), to.Close())
+		fi, err := o.f.Stat()
+		if err == nil { // it may be shorter, too
+			err = copyRange(to, o.f, min(o.end, fi.Size()))
+		}
+		return errors.Join(err, p.disk.Sync(to), to.Close())
 	}
 }
 

@@ -64,7 +64,7 @@ func (r *recovery) run() error {
 		return nil
 	})
 	var damage *journal.DamageError
-	if errors.As(err, &damage) && r.some && r.powerLost(r.prev.Seq+1) {
+	if errors.As(err, &damage) && r.holed() {
 		k.log.Warn("power was lost: the journal has a hole", "error", err)
 		err = r.cutHere()
 	}
@@ -124,6 +124,9 @@ func (r *recovery) load() (journal.Cursor, error) {
 			m.fill(t)
 		}
 		r.recs[key] = t
+		if t.Base > 0 {
+			r.refold.content.bases[key] = t.Base
+		}
 	}
 	for lane, n := range h.Lanes {
 		k.tails.last[lane] = n

@@ -107,6 +107,9 @@ func (k *Kernel) moveAway(ctx context.Context, from, lane string, segment uint64
 			return fmt.Errorf("rotating lane %s: %w", lane, err)
 		}
 		err := k.disk.RenameNew(from, to)
+		if err == nil && k.sync != nil { // recovery renames before there is one, and syncs everything
+			k.sync.moved(to)
+		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -30,6 +30,7 @@ type syncer struct {
 	seq     uint64          // committed: entries below it are written
 	synced  uint64          // entries below it are on disk
 	stale   bool            // what an earlier run wrote may not be on disk
+	moves   int             // files that were renamed while they may have been dirty
 	waiters int             // somebody waits: the interval is for nobody's sake
 	failed  error           // for ever: a failed fsync says nothing of what stands
 	cond    *sync.Cond
@@ -64,6 +65,15 @@ func (s *syncer) mark(seq uint64, paths ...string) {
 	case s.wake <- struct{}{}:
 	default:
 	}
+}
+
+// moved says that a file that may be dirty has another name now, and somebody
+// else's file may have taken the old one.
+func (s *syncer) moved(to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moves++
+	s.dirty[to] = true
 }
 
 func (s *syncer) loop() {
@@ -109,11 +119,14 @@ func (s *syncer) flush() error {
 		defer s.mu.Unlock()
 		return s.failed
 	}
-	paths, seq := s.dirty, s.seq
+	paths, seq, moves := s.dirty, s.seq, s.moves
 	s.dirty = map[string]bool{}
 	s.mu.Unlock()
 
 	err := s.sync(paths)
+	if err == nil && s.since(moves) { // another file may have been synced by its name
+		err = s.disk.SyncFS(s.layout.Dir)
+	}
 	if err == nil {
 		err = s.write(seq)
 	}
@@ -127,6 +140,13 @@ func (s *syncer) flush() error {
 	}
 	s.cond.Broadcast()
 	return s.failed
+}
+
+// since says whether files were renamed since there had been so many.
+func (s *syncer) since(moves int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.moves != moves
 }
 
 func (s *syncer) sync(paths map[string]bool) error {

@@ -33,6 +33,24 @@ type Disk struct {
 	from, to int64
 	errno    error // nil: die
 	count    bool
+
+	// Syncing, where a test sets it, is called before a file, or all that stands
+	// below a folder, is brought to the disk; what it returns is called when it
+	// is there. Any goroutine may call it.
+	Syncing func(path string, all bool) (done func())
+}
+
+// syncing runs a sync and lets Syncing know.
+func (d *Disk) syncing(path string, all bool, fn func() error) error {
+	if d == nil || d.Syncing == nil {
+		return fn()
+	}
+	done := d.Syncing(path, all)
+	err := fn()
+	if err == nil {
+		done()
+	}
+	return err
 }
 
 // New reads a fail point; an empty one gives a nil Disk.
@@ -125,7 +143,7 @@ func (d *Disk) Sync(f *os.File) error {
 	if err := d.Step(); err != nil {
 		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
 	}
-	return fdatasync(f)
+	return d.syncing(f.Name(), false, func() error { return fdatasync(f) })
 }
 
 // SyncDir brings a folder's names to the disk.

@@ -24,11 +24,13 @@ func (d *Disk) SyncFS(dir string) error {
 	if err := d.Step(); err != nil {
 		return &os.PathError{Op: "syncfs", Path: dir, Err: err}
 	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+	return d.syncing(dir, true, func() error {
+		f, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+	})
 }
 
 func renameNew(from, to string) error {

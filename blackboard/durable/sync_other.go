@@ -14,7 +14,7 @@ func (d *Disk) SyncFS(dir string) error {
 	if err := d.Step(); err != nil {
 		return &os.PathError{Op: "sync", Path: dir, Err: err}
 	}
-	return syscall.Sync()
+	return d.syncing(dir, true, syscall.Sync)
 }
 
 func renameNew(from, to string) error { return renameLinked(from, to) }
