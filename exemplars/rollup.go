@@ -141,21 +141,13 @@ type MTBC struct {
 
 // MTBC is that of every scope.
 func (s *Store) MTBC(ctx context.Context, w Window) (out []MTBC, err error) {
-	text, args := "SELECT scope, count(*), min(n), max(n) FROM exemplars WHERE clean = 1", []any(nil)
-	if w.Scope != "" {
-		cond, pattern := scopeIs(w.Scope)
-		text, args = text+" AND "+cond, append(args, pattern)
-	}
-	for _, b := range w.bounds() {
-		text, args = text+" AND "+b.cond, append(args, b.n)
-	}
-	err = s.each(ctx, text+" GROUP BY scope ORDER BY scope", args, func(r *sql.Rows) error {
+	where, args := w.where()
+	err = s.each(ctx, "SELECT scope, sum(clean), min(first_clean), max(last_clean) FROM outcome_day"+where+" GROUP BY scope HAVING sum(clean) > 0 ORDER BY scope", args, func(r *sql.Rows) error {
 		var m MTBC
 		var first, last int64
 		if err := r.Scan(&m.Scope, &m.Clean, &first, &last); err != nil {
 			return err
 		}
-		first, last = first>>msBits, last>>msBits
 		m.First, m.Last = time.UnixMilli(first).UTC().Format(time.RFC3339Nano), time.UnixMilli(last).UTC().Format(time.RFC3339Nano)
 		if m.Clean > 1 {
 			mean := float64(last-first) / 1000 / float64(m.Clean-1)

@@ -170,11 +170,11 @@ func (r *row) insert(tx *txn) error {
 	if err = tx.put("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", n, heading, body); err != nil {
 		return fmt.Errorf("the words: %w", err)
 	}
-	return r.sum(tx)
+	return r.sum(tx, n)
 }
 
-// sum adds the row to the sums by day.
-func (r *row) sum(tx *txn) error {
+// sum adds the row, which has n, to the sums by day.
+func (r *row) sum(tx *txn, n int64) error {
 	day := r.day()
 	is := func(a, b string) int {
 		if a == b {
@@ -182,8 +182,14 @@ func (r *row) sum(tx *txn) error {
 		}
 		return 0
 	}
-	err := tx.put("INSERT INTO outcome_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, partial = partial + excluded.partial, error = error + excluded.error",
-		day, r.scope, is(r.outcome, "ok"), is(r.outcome, "partial"), is(r.outcome, "error"))
+	clean, at := 0, any(nil)
+	if r.clean != nil && *r.clean {
+		clean, at = 1, n>>msBits
+	}
+	err := tx.put("INSERT INTO outcome_day VALUES (?, ?, ?, ?, ?, ?, ?7, ?7) ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, partial = partial + excluded.partial, error = error + excluded.error, "+
+		"clean = clean + excluded.clean, first_clean = min(coalesce(first_clean, excluded.first_clean), coalesce(excluded.first_clean, first_clean)), "+
+		"last_clean = max(coalesce(last_clean, excluded.last_clean), coalesce(excluded.last_clean, last_clean))",
+		day, r.scope, is(r.outcome, "ok"), is(r.outcome, "partial"), is(r.outcome, "error"), clean, at)
 	if err != nil {
 		return fmt.Errorf("the outcomes: %w", err)
 	}

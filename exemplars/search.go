@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"strings"
+	"time"
 	"unicode"
 
 	"stigmergy/contracts"
@@ -134,11 +135,17 @@ func (s *Store) rows(ctx context.Context, match string, q Query, fn func(Exempla
 		from, order = "words CROSS JOIN exemplars e ON e.n = words.rowid CROSS JOIN packets p ON p.n = e.n", "words.rowid"
 		where, args = append(where, "words MATCH ?"), append(args, match)
 	}
+	bounds := q.bounds()
 	if q.Scope != "" {
 		cond, arg := scopeIs(q.Scope)
 		where, args = append(where, "e."+cond), append(args, arg)
+		last, err := s.lastDay(ctx, cond, arg)
+		if err != nil || last == nil {
+			return nil, err
+		}
+		bounds = append(bounds, *last)
 	}
-	for _, b := range q.bounds() {
+	for _, b := range bounds {
 		where, args = append(where, "e."+b.cond), append(args, b.n)
 	}
 	if q.Outcome != "" {
@@ -168,6 +175,19 @@ func (s *Store) rows(ctx context.Context, match string, q Query, fn func(Exempla
 		e.Packet = json.RawMessage(packet)
 		return fn(e)
 	})
+}
+
+// lastDay is the end of the day of the newest row of some scopes, and a day of
+// room; nil: there is no row. What is newer need not be looked through.
+func (s *Store) lastDay(ctx context.Context, cond, arg string) (*bound, error) {
+	var day sql.NullString
+	err := s.db.QueryRowContext(ctx, "SELECT max(day) FROM outcome_day WHERE "+cond, arg).Scan(&day)
+	if err != nil || !day.Valid {
+		return nil, err
+	}
+	b := Window{Until: day.String}.bounds()[0]
+	b.n += int64(24*time.Hour/time.Millisecond) << msBits
+	return &b, nil
 }
 
 // each gives every row of a query.

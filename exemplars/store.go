@@ -32,7 +32,7 @@ var ErrDamaged = errors.New("the store of exemplars is damaged")
 
 // version is that of the tables below. A store of another version is made
 // anew, for it is a cache.
-const version = 1
+const version = 2
 
 const schema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -46,7 +46,6 @@ CREATE TABLE exemplars (
 	UNIQUE (source, event_id)
 );
 CREATE INDEX receipt ON exemplars (receipt_path);
-CREATE INDEX clean ON exemplars (scope, n) WHERE clean = 1;
 CREATE TABLE packets (n INTEGER PRIMARY KEY, packet TEXT NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', columnsize=0, tokenize="unicode61 remove_diacritics 2");
 CREATE TABLE gate_day (
@@ -58,7 +57,8 @@ CREATE TABLE churn_day (
 	PRIMARY KEY (batch_id, scope, day)
 ) WITHOUT ROWID;
 CREATE TABLE outcome_day (
-	day TEXT, scope TEXT, ok INTEGER NOT NULL, partial INTEGER NOT NULL, error INTEGER NOT NULL, PRIMARY KEY (day, scope)
+	day TEXT, scope TEXT, ok INTEGER NOT NULL, partial INTEGER NOT NULL, error INTEGER NOT NULL,
+	clean INTEGER NOT NULL, first_clean INTEGER, last_clean INTEGER, PRIMARY KEY (day, scope)
 ) WITHOUT ROWID;
 `
 
