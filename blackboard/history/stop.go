@@ -79,6 +79,7 @@ func Newest(l layout.Layout) (seal.Checkpoint, error) {
 		sources = append(sources, lastLine)
 	}
 	var newest seal.Checkpoint
+	var all []seal.Checkpoint
 	for _, read := range sources {
 		note, err := read(l)
 		if err != nil {
@@ -95,11 +96,38 @@ func Newest(l layout.Layout) (seal.Checkpoint, error) {
 		if c.Size == newest.Size && newest.Size > 0 && c.Root != newest.Root {
 			return newest, &MismatchError{newest, "another checkpoint of that size has the root " + c.Root.String()}
 		}
-		if c.Size > newest.Size {
+		if all = append(all, c); c.Size > newest.Size {
 			newest = c
 		}
 	}
-	return newest, nil
+	return newest, ofOneHistory(l, all, newest)
+}
+
+// ofOneHistory holds the checkpoints beside the newest one against the journal:
+// one of another history, signed by the same key, is not to be written over.
+func ofOneHistory(l layout.Layout, all []seal.Checkpoint, newest seal.Checkpoint) error {
+	for _, c := range all {
+		if c.Size == newest.Size {
+			continue
+		}
+		r, err := NewReader(l)
+		if err != nil {
+			return err
+		}
+		if root, err := r.Root(c.Size); err == nil && root == c.Root {
+			continue
+		}
+		g := &Log{layout: l, signed: c, grow: &grower{}} // tiles may lie, the journal's own lines do not
+		switch err := g.readTo(c.Size, nil); {
+		case errors.Is(err, ErrShort):
+			return &MismatchError{c, fmt.Sprintf("it ends after %d entries", g.Size())}
+		case err != nil:
+			return err
+		case g.Root() != c.Root:
+			return &MismatchError{c, "its root at that size is " + g.Root().String()}
+		}
+	}
+	return nil
 }
 
 // lastReach is how far back from its end the signer's lane is looked at.
