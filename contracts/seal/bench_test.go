@@ -17,7 +17,7 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkRoot: over a million leaf hashes, a quarter of a second.
+// BenchmarkRoot: over a million leaf hashes, a quarter of a second of one core.
 func BenchmarkRoot(b *testing.B) {
 	leaves := make([]merkle.Hash, 1_000_000)
 	for i := range leaves {
