@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"stigmergy/blackboard/query"
 	"stigmergy/contracts"
 	"stigmergy/contracts/plan"
+	"stigmergy/daemon"
 	"stigmergy/plans/exec"
 )
 
@@ -40,6 +40,13 @@ func (c *executorCmd) Run(a *app) error {
 		return err
 	}
 	defer x.close()
+	if !daemon.Held(x.l) {
+		if c.Idle > 0 {
+			return noDaemon("working on shards", x.l)
+		}
+		x.waits = true // a claim would stand for whoever comes first, if we are gone by then
+		a.note("stigmergy: no daemon holds %s: run `stigmergy up`; until then this waits", x.l.Dir)
+	}
 	a.note("stigmergy: executor %s: %d shards at a time, lane %s", x.name, x.jobs, x.request.poster.lane)
 	return x.work()
 }
@@ -54,6 +61,7 @@ type shardExecutor struct {
 	jobs    int
 	planID  string
 	beat    time.Duration
+	waits   bool // for a daemon, before the first claim
 	engine  *query.Engine
 	request *planRequest
 	runner  *exec.Runner
@@ -147,9 +155,12 @@ func (x *shardExecutor) work() error {
 	x.a.drains.Store(true) // what runs is finished first
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(x.a.ctx))
 	defer cancel(nil)
+	waits := x.waits // tick's from here on
 	go x.tick(ctx, cancel)
-	if err := x.more(); err != nil {
-		return err
+	if !waits {
+		if err := x.more(); err != nil {
+			return err
+		}
 	}
 	_, err = x.engine.Follow(ctx, query.Request{Topics: topics, From: res.Cursor, JournaledOnly: true}, func(h *query.Hit) error { return x.event(h.Event()) })
 	x.wg.Wait()
@@ -315,66 +326,5 @@ func (x *shardExecutor) more() error {
 		return err
 	}
 	x.claim = x.request.pos
-	return nil
-}
-
-// stands is how long a claim stands: an executor that is to end waits for its
-// answer, for nobody can take a claim back.
-const stands = 10 * time.Second
-
-// leaves tells whether nothing more is to be claimed.
-func (x *shardExecutor) leaves() bool {
-	return x.a.ctx.Err() != nil || x.cmd.Idle > 0 && len(x.held) == 0 && x.a.now().Sub(x.busy) >= x.cmd.Idle
-}
-
-// tick beats, and ends an executor that has nothing to do.
-func (x *shardExecutor) tick(ctx context.Context, cancel context.CancelCauseFunc) {
-	beat := time.NewTicker(x.beat)
-	defer beat.Stop()
-	look := time.NewTicker(50 * time.Millisecond)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-beat.C:
-			if err := x.tellHeld(); err != nil {
-				x.fail(err)
-				return
-			}
-		case <-look.C:
-			x.mu.Lock()
-			done := x.err != nil || x.leaves() && len(x.held) == 0 && x.claim == ""
-			x.mu.Unlock()
-			if done {
-				cancel(errEnough)
-				return
-			}
-		}
-	}
-}
-
-// tellHeld beats for all shards that are held, those that wait for a slot
-// apart.
-func (x *shardExecutor) tellHeld() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var running, waiting []string
-	for _, h := range x.held {
-		if h.running {
-			running = append(running, h.CASID)
-		} else {
-			waiting = append(waiting, h.CASID)
-		}
-	}
-	for i, ids := range [][]string{running, waiting} {
-		if len(ids) == 0 {
-			continue
-		}
-		slices.Sort(ids)
-		if err := x.request.append("federation.heartbeat", exec.Heartbeat{Executor: x.name, CASIDs: slices.Compact(ids), Waiting: i == 1}); err != nil {
-			return err
-		}
-	}
 	return nil
 }
