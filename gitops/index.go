@@ -121,7 +121,7 @@ func (r *repo) lockIndex(next *nextIndex) error {
 	if next == nil || next.path == "" {
 		return nil
 	}
-	if err := os.Link(next.path, r.file("index.lock")); err != nil {
+	if err := second(next.path, r.file("index.lock")); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return errIndexLocked
 		}
@@ -133,6 +133,40 @@ func (r *repo) lockIndex(next *nextIndex) error {
 	}
 	if err != nil {
 		err = errors.Join(err, r.unlockIndex(next))
+	}
+	return err
+}
+
+// second gives a file a second name that nobody has; where a file system knows
+// no such thing, a copy.
+func second(path, name string) error {
+	err := os.Link(path, name)
+	for _, no := range []syscall.Errno{syscall.EPERM, syscall.ENOTSUP, syscall.ENOSYS, syscall.EMLINK} {
+		if errors.Is(err, no) {
+			return copyFile(path, name)
+		}
+	}
+	return err
+}
+
+// copyFile makes a new file with another's content, or none.
+func copyFile(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fi.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, f)
+	if err = errors.Join(err, out.Chmod(fi.Mode().Perm()), out.Close()); err != nil {
+		err = errors.Join(err, os.Remove(to))
 	}
 	return err
 }

@@ -142,7 +142,7 @@ func (r *repo) count(s *snapshot) (wait func() (map[string]Change, error)) {
 	var err error
 	done := make(chan struct{})
 	_ = os.Remove(index) // one of the batch before
-	if err = os.Link(s.index, index); err != nil {
+	if err = second(s.index, index); err != nil {
 		err = fmt.Errorf("counting lines: %w", err)
 		close(done)
 	} else {
