@@ -162,25 +162,41 @@ func (s *syncer) sync(paths map[string]bool) error {
 	sort.Strings(names)
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
+	open := make(chan struct{}, maxAtOnce)
 	for i, p := range names {
+		open <- struct{}{}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			errs[i] = s.syncFile(p)
+			<-open
 		}()
 	}
 	wg.Wait()
-	err := errors.Join(errs...)
-	if errors.Is(err, fs.ErrNotExist) { // renamed meanwhile, by us or by others
-		return s.disk.SyncFS(s.layout.Dir)
+	all := false
+	for i, err := range errs {
+		if errors.Is(err, errOther) {
+			all, errs[i] = true, nil
+		}
 	}
-	return err
+	if err := errors.Join(errs...); err != nil || !all {
+		return err
+	}
+	return s.disk.SyncFS(s.layout.Dir)
 }
+
+// maxAtOnce is how many files are open for syncing: descriptors may be few.
+const maxAtOnce = 8
+
+// errOther asks for a sync of everything instead.
+var errOther = errors.New("the file cannot be synced by its name")
 
 func (s *syncer) syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) {
-		return fs.ErrNotExist // no longer the file that was read
+	for _, e := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ELOOP, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, e) { // no longer the file that was read, or no descriptor to be had: nothing failed yet
+			return errOther
+		}
 	}
 	if err != nil {
 		return err
