@@ -36,6 +36,9 @@ func Export(l layout.Layout, dir string, signed []byte) (*Exported, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := continues(l, dir, c); err != nil {
+		return nil, err
+	}
 	e := &exporter{dir: dir, out: &Exported{Size: c.Size, Root: c.RootBase64()}}
 	e.grow = &grower{full: e.full}
 	p, err := newPlaces(l)
@@ -54,6 +57,33 @@ func Export(l layout.Layout, dir string, signed []byte) (*Exported, error) {
 		return nil, err
 	}
 	return e.out, e.file("checkpoint", signed, false)
+}
+
+// continues refuses a folder with the log of somebody else, or with more of
+// this one than the checkpoint knows.
+func continues(l layout.Layout, dir string, c seal.Checkpoint) error {
+	note, err := readNote(filepath.Join(dir, "checkpoint"))
+	if err != nil || note == nil {
+		return err
+	}
+	old, err := seal.PeekCheckpoint(note)
+	switch {
+	case err != nil:
+		return fmt.Errorf("exporting to %s: its checkpoint: %w", dir, err)
+	case old.Origin != c.Origin:
+		return fmt.Errorf("exporting to %s: it holds the log %q, not %q: choose an empty folder", dir, old.Origin, c.Origin)
+	case old.Size > c.Size:
+		return fmt.Errorf("exporting to %s: it holds a checkpoint of size %d, the board's is of size %d: rolled_back", dir, old.Size, c.Size)
+	}
+	r, err := NewReader(l)
+	if err != nil {
+		return err
+	}
+	root, err := r.Root(old.Size)
+	if err == nil && root != old.Root {
+		err = fmt.Errorf("exporting to %s: it holds another history: at size %d its root is %s, the board's %s", dir, old.Size, old.Root, root)
+	}
+	return err
 }
 
 type exporter struct {

@@ -211,19 +211,31 @@ func Verifiers(l layout.Layout) ([]Known, error) {
 		if err := json.Unmarshal(line, &k); err != nil || k.Key == "" {
 			return nil, fmt.Errorf("reading %s: line %d: expected {\"key\":…}: %w", verifiersPath(l), i+1, errors.Join(err, seal.ErrSignature))
 		}
+		if text, err := k.encode(); err != nil || !bytes.Equal(text, line) { // a decoder takes any case of a name
+			return nil, fmt.Errorf("reading %s: line %d: it is not as it was written: %w", verifiersPath(l), i+1, seal.ErrSignature)
+		}
 		out = append(out, k)
 	}
 	return out, nil
 }
 
-func writeVerifiers(l layout.Layout, disk *durable.Disk, known []Known) error {
+// encode is the line without its newline.
+func (k Known) encode() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
+	err := enc.Encode(k)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func writeVerifiers(l layout.Layout, disk *durable.Disk, known []Known) error {
+	var b bytes.Buffer
 	for _, k := range known {
-		if err := enc.Encode(k); err != nil {
+		line, err := k.encode()
+		if err != nil {
 			return fmt.Errorf("writing the board's verifier keys: %w", err)
 		}
+		b.Write(append(line, '\n'))
 	}
 	if err := disk.WriteFile(verifiersPath(l), b.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("writing the board's verifier keys: %w", err)

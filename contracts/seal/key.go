@@ -117,6 +117,9 @@ func ParseVerifier(text string) (*Verifier, error) {
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+	if want := fmt.Sprintf("%08x", v.KeyHash()); hash != want {
+		return nil, bad("the key's hash is " + want)
+	}
 	return &Verifier{note: v, text: text}, nil
 }
 
