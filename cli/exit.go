@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
 )
 
@@ -38,6 +40,7 @@ func exitCode(err error) int {
 		sig   *signalError
 		parse *kong.ParseError
 		path  *fs.PathError
+		bad   *journal.DamageError
 	)
 	switch {
 	case err == nil:
@@ -54,7 +57,7 @@ func exitCode(err error) int {
 		return fault.Code
 	case errors.Is(err, context.DeadlineExceeded):
 		return codeTimeout
-	case errors.As(err, &parse), errors.Is(err, layout.ErrNoBoard), errors.As(err, &path):
+	case errors.As(err, &parse), errors.Is(err, layout.ErrNoBoard), errors.As(err, &path), errors.As(err, &bad):
 		return codeUsage
 	}
 	return codeInternal
@@ -153,6 +156,11 @@ func asFault(err error) *Fault {
 	if errors.Is(err, layout.ErrNoBoard) {
 		f.Try = "stigmergy init"
 	}
+	var bad *journal.DamageError
+	if errors.As(err, &bad) {
+		return &Fault{Doing: "reading the journal", Path: bad.Path, Position: "byte " + strconv.FormatInt(bad.Offset, 10),
+			Err: &spelled{bad.Err.Error(), err}, Try: "stigmergy doctor"}
+	}
 	f.spell()
 	return f
 }
@@ -170,6 +178,9 @@ func (f *Fault) spell() {
 		f.Path = path.Path
 		text = strings.Replace(text, path.Op+" "+path.Path+": ", "", 1)
 		text = strings.Replace(text, path.Path+": ", "", 1)
+	}
+	if f.Path != "" {
+		text = strings.Replace(text, " "+f.Path+": ", ": ", 1)
 	}
 	if doing, rest, ok := strings.Cut(text, ": "); ok && f.Doing == "" && !strings.Contains(doing, "\"") {
 		f.Doing, text = doing, rest

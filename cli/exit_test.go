@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"stigmergy/blackboard/journal"
 	"stigmergy/blackboard/layout"
 )
 
@@ -36,6 +37,7 @@ func TestExitCodes(t *testing.T) {
 		{&signalError{os.Interrupt}, 130},
 		{&signalError{syscall.SIGHUP}, 129},
 		{&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}, 0},
+		{fmt.Errorf("opening: %w", &journal.DamageError{Path: "j", Err: errors.New("no entry")}), 2},
 		{errors.New("nobody knows"), 70},
 	} {
 		if got := exitCode(c.err); got != c.want {
@@ -81,6 +83,7 @@ func TestFaultIsSpelledOut(t *testing.T) {
 		{badUse(errors.New(`reading the filter "a: b": it names no path`)), `reading the filter "a: b"`, "", `reading the filter "a: b": it names no path`},
 		{&Fault{Doing: "reading the plan", Path: "x", Err: denied}, "reading the plan", "x", "reading the plan: x: permission denied"},
 		{fmt.Errorf("checking: %w", denied), "checking", "x", "checking: x: permission denied"},
+		{&Fault{Path: "/b", Err: errors.New("opening the board /b: not a directory")}, "opening the board", "/b", "opening the board: /b: not a directory"},
 		{errors.New("alone"), "", "", "alone"},
 	} {
 		if f := asFault(c.err); f.Doing != c.doing || f.Path != c.path || f.Error() != c.text {
