@@ -10,9 +10,9 @@
 //	copy the index                          GIT_INDEX_FILE=COPY from here on
 //	git diff-files / ls-files --others      what of the batch changed
 //	git update-index --stdin                staged in the copy
-//	git diff-index --cached HEAD            what the commit will be
+//	git write-tree, diff-tree HEAD TREE     what the commit will be
 //	the gates                               over exactly that
-//	git write-tree, commit-tree             a commit that nobody sees yet
+//	git commit-tree                         a commit that nobody sees yet
 //	git update-ref --stdin                  published, if the branch did not move, and in
 //	the index                               the next moment the index, if that did not
 //	                                        change either (see publish.go)

@@ -41,7 +41,18 @@ func (e *GitError) Error() string {
 	if said == "" {
 		said = fmt.Sprintf("exit status %d", e.Code)
 	}
-	return "git " + e.Args[0] + ": " + said
+	return "git " + subcommand(e.Args) + ": " + said
+}
+
+// subcommand is the word behind git's own options.
+func subcommand(args []string) string {
+	for len(args) > 2 && strings.HasPrefix(args[0], "-") {
+		if args[0] == "-c" {
+			args = args[1:]
+		}
+		args = args[1:]
+	}
+	return args[0]
 }
 
 // call is one git to run.
@@ -125,7 +136,7 @@ func (c call) fault(err error, said []byte) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("running git: %w (install git, or put it on PATH)", err)
 	}
-	return fmt.Errorf("running git %s: %w", c.args[0], err)
+	return fmt.Errorf("running git %s: %w", subcommand(c.args), err)
 }
 
 // run runs one git and gives what it printed.

@@ -156,10 +156,12 @@ func (zeros) Read(p []byte) (int, error) {
 // layOut makes the working tree what the run met: HEAD-before, and in it what
 // each commit was going to hold.
 func (v *Verdict) layOut(clone *repo) error {
+	begin := []string{"symbolic-ref", "HEAD", "refs/heads/before-the-first-commit"}
 	if before := value(v.receipt.HeadBefore); before != "" {
-		if _, err := clone.run(call{args: []string{"checkout", "-q", "--detach", before}}); err != nil {
-			return err
-		}
+		begin = []string{"checkout", "-q", "--detach", before}
+	}
+	if _, err := clone.run(call{args: begin}); err != nil {
+		return err
 	}
 	clone.constants(word(len(value(v.receipt.HeadAfter)) == 64, "sha256", "sha1"))
 	index := filepath.Join(clone.top, ".git", "layout")

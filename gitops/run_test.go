@@ -257,6 +257,9 @@ func TestFirst(t *testing.T) {
 	if out := r.git("status", "--porcelain", "--untracked-files=no"); out != "" {
 		t.Errorf("status %q", out)
 	}
+	v, err := gitops.Replay(t.Context(), filepath.Join(r.dir, rec.ProofDir), gitops.VerifyOptions{Repo: r.dir, Environ: r.env})
+	must(t, err)
+	r.findings(v, true)
 	r.verify(rec, true)
 }
 
@@ -413,5 +416,21 @@ func TestUnmerged(t *testing.T) {
 	r.config(one("a", "tracked", "a"))
 	if rec := r.run(nil); rec.Refusal == nil || rec.Refusal.Rail != gitops.RailUnmerged {
 		t.Errorf("refusal %v", rec.Refusal)
+	}
+}
+
+// TestCannotSign: a commit that git cannot sign is none, and the error names
+// what failed.
+func TestCannotSign(t *testing.T) {
+	r := newTree(t)
+	r.write("a", "1")
+	r.commitAll()
+	r.write("a", "2")
+	r.config(one("a", "tracked", "a"))
+	r.git("config", "commit.gpgSign", "true")
+	r.git("config", "gpg.program", "false")
+	rec := r.run(nil)
+	if outcomes(rec) != "a:error" || !strings.HasPrefix(*rec.Batches[0].Error, "git commit-tree: ") || r.git("rev-list", "--count", "HEAD") != "1\n" {
+		t.Errorf("%s: %s", outcomes(rec), *rec.Batches[0].Error)
 	}
 }
