@@ -205,18 +205,22 @@ func (a *app) report(err error, asJSON bool) int {
 	if err == nil || code == 0 || errors.As(err, &q) {
 		return code
 	}
-	f := asFault(err)
+	a.tell(asFault(err), code, asJSON)
+	return code
+}
+
+// tell writes a fault to standard error.
+func (a *app) tell(f *Fault, code int, asJSON bool) {
 	if asJSON {
 		a.errMu.Lock()
 		defer a.errMu.Unlock()
-		_, _ = a.err.Write(append(f.json(code), '\n'))
-		return code
+		_, _ = a.err.Write(append(f.json(code), '\n')) // nowhere to tell that telling failed
+		return
 	}
 	a.note("stigmergy: %s", f.Error())
 	if f.Try != "" {
 		a.note("  try: %s", f.Try)
 	}
-	return code
 }
 
 // wantsJSON looks for -o json before, or without, a parsed command line.

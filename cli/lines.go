@@ -39,8 +39,10 @@ func (p *poster) lines(r io.Reader) error {
 		case !errors.As(err, &f) || f.Code != codeRefused && f.Code != codePolicy:
 			return err
 		}
-		p.a.note("stigmergy: %s", f.Error())
-		bad, tell = bad+1, err
+		p.a.tell(f, f.Code, p.a.line.Output == "json")
+		if bad++; tell == nil || f.Code == codeRefused {
+			tell = err // 77 only if all were forged
+		}
 		if p.a.ctx.Err() != nil {
 			return p.a.stopped(p.a.ctx.Err())
 		}
@@ -51,7 +53,9 @@ func (p *poster) lines(r io.Reader) error {
 		}
 	}
 	if bad > 0 {
-		p.a.note("stigmergy: %d of %d lines were refused and not appended", bad, in.n)
+		if p.a.line.Output != "json" {
+			p.a.note("stigmergy: %d of %d lines were refused and not appended", bad, in.n)
+		}
 		return errors.Join(w.outcome(), exitWith(exitCode(tell)))
 	}
 	return w.outcome()

@@ -39,7 +39,7 @@ type postCmd struct {
 func (postCmd) Help() string {
 	return `The event is checked against its contract first; what is refused is not appended (exit 65 with the reason, 77 for a topic that the daemon owns). One line is one write, whatever its size; a line that somebody left unfinished is ended first. Prints the event's id and its position.
 
-With --lines every line of standard input is a whole event, appended as it is. Good lines are appended, bad ones are reported with their number, and the exit status is then 65.
+With --lines every line of standard input is a whole event, appended as it is. Good lines are appended, bad ones are reported with their number, and the exit status is then 65 (77 if all of them were forged).
 
 With --wait: exit 65 if it was quarantined, 77 if a policy rejected it, 1 if it was rejected for another reason, 75 at once if no daemon holds the board (the event stays on it), 124 after --timeout.`
 }

@@ -40,8 +40,9 @@ func (c *quarantineRetry) Run(a *app) error {
 			if !errors.As(err, &f) || f.Code != codeRefused && f.Code != codePolicy {
 				return err
 			}
-			a.note("stigmergy: %s", f.Error())
-			a.note("  try: stigmergy explain %s", r.pos)
+			told := *f
+			told.Try = "stigmergy explain " + r.pos
+			a.tell(&told, f.Code, a.line.Output == "json")
 			worst = f.Code
 		}
 	}
