@@ -35,7 +35,10 @@ type content struct {
 	bases map[segmentKey]int64
 	// tracked finds the file of a segment by its identity; nil asks nobody.
 	tracked func(k segmentKey) []candidate
-	open1   opened
+	// elsewhere finds it likewise where no other place has it, by its name below
+	// the board; nil asks nobody.
+	elsewhere func(k segmentKey) (rel string, ok bool)
+	open1     opened
 }
 
 // opened is the segment read last; entries come in runs of one lane.
@@ -153,10 +156,18 @@ func (c *content) candidates(k segmentKey) []candidate {
 	if c.tracked != nil {
 		out = append(out, c.tracked(k)...)
 	}
+	last := c.layout.Lane(k.lane)
 	if p, ok := c.paths[k]; ok {
-		return append(out, candidate{name: c.layout.Dir + "/" + p, base: c.bases[k]})
+		last = c.layout.Dir + "/" + p
 	}
-	return append(out, candidate{name: c.layout.Lane(k.lane), base: c.bases[k]})
+	out = append(out, candidate{name: last, base: c.bases[k]})
+	if c.elsewhere == nil || exists(last) {
+		return out
+	}
+	if rel, ok := c.elsewhere(k); ok {
+		out = append(out, candidate{name: c.layout.Dir + "/" + rel, base: c.bases[k]})
+	}
+	return out
 }
 
 // packedReader reads a range out of an archive, frame by frame.

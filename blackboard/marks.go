@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"stigmergy/blackboard/lanes"
+	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 )
 
@@ -27,7 +28,9 @@ type markLine struct {
 	UID     uint32 `json:"uid"`
 }
 
-func (k *Kernel) marksPath() string { return k.layout.Private("state", "marks.jsonl") }
+func (k *Kernel) marksPath() string { return marksPath(k.layout) }
+
+func marksPath(l layout.Layout) string { return l.Private("state", "marks.jsonl") }
 
 // mark remembers which file a tail's segment stands in. Failing costs nothing
 // but that memory.
@@ -49,9 +52,11 @@ func (k *Kernel) mark(t *tail) {
 }
 
 // marked reads them back; the newest about a segment counts.
-func (k *Kernel) marked() map[segmentKey]markLine {
+func (k *Kernel) marked() map[segmentKey]markLine { return marked(k.marksPath()) }
+
+func marked(path string) map[segmentKey]markLine {
 	out := map[segmentKey]markLine{}
-	f, err := os.Open(k.marksPath())
+	f, err := os.Open(path)
 	if err != nil {
 		return out
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"stigmergy/blackboard/durable"
 	"stigmergy/blackboard/journal"
+	"stigmergy/blackboard/lanes"
 	"stigmergy/blackboard/layout"
 	"stigmergy/contracts"
 )
@@ -140,16 +142,41 @@ func (p *replayer) places() error {
 // where segments begin.
 func (c *content) snapshotPlaces() {
 	st := snapshots{layout: c.layout}.load(func(snapHeader) bool { return true })
+	marks := map[segmentKey]lanes.Mark{}
+	defer c.renamed(marks)
 	if st == nil {
 		return
 	}
 	for _, t := range st.tails {
+		marks[segmentKey{t.Lane, t.Segment}] = t.Mark
 		if raw, err := contracts.UnescapeLane(t.Path); err == nil {
 			c.paths[segmentKey{t.Lane, t.Segment}] = raw
 		}
 		if t.Base != 0 {
 			c.bases[segmentKey{t.Lane, t.Segment}] = t.Base
 		}
+	}
+}
+
+// renamed lets segments be found by what is remembered of their files, where none
+// stands under the lane's name: it may have another within the board. A file that
+// has taken that name since is looked at instead, whatever became of the old one.
+func (c *content) renamed(marks map[segmentKey]lanes.Mark) {
+	for k, m := range marked(marksPath(c.layout)) {
+		marks[k] = lanes.Mark{Dev: m.Dev, Ino: m.Ino, Birth: m.Birth}
+	}
+	files := sync.OnceValue(func() map[uint64][]string { return regularFiles(c.layout) })
+	c.elsewhere = func(k segmentKey) (rel string, ok bool) {
+		m := marks[k]
+		if m.Ino == 0 || exists(c.layout.Lane(k.lane)) {
+			return "", false
+		}
+		for _, rel := range files()[m.Ino] {
+			if sameFile(c.layout.Dir, rel, &m) {
+				return rel, true
+			}
+		}
+		return "", false
 	}
 }
 

@@ -140,6 +140,11 @@ func (v *verifier) beyond() error {
 	for k, rel := range v.moved.paths {
 		moved[rel] = moved[rel] || rel != layout.LaneRel(k.lane)
 	}
+	for _, s := range active {
+		if rel, ok := v.moved.elsewhere(s.key); ok && !v.stored(s.key) {
+			moved[rel] = true
+		}
+	}
 	return v.opt.Layout.Lanes(func(lane, rel string, e fs.DirEntry) error {
 		fi, err := e.Info()
 		if err != nil || !fi.Mode().IsRegular() {

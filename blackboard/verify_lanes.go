@@ -337,6 +337,6 @@ func (v *verifier) place(k segmentKey) string {
 // again is another content for another goroutine, of the same places.
 func (c *content) again() *content {
 	out := newContent(c.layout)
-	out.paths, out.bases = c.paths, c.bases
+	out.paths, out.bases, out.elsewhere = c.paths, c.bases, c.elsewhere
 	return out
 }
