@@ -257,18 +257,15 @@ func (look *laneLook) unfinished(path string) {
 		return
 	}
 	defer f.Close()
-	buf := make([]byte, min(look.Size, 1<<20))
-	for end := look.Size; end > max(0, look.Size-unfinishedMost); {
-		at := max(0, end-int64(len(buf)))
-		if end == look.Size {
-			at = end - 1 // most lines are whole
-		}
-		if n, err := f.ReadAt(buf[:end-at], at); err != nil && n < int(end-at) {
+	// Most lines are whole: one byte tells.
+	for end, n := look.Size, int64(1); end > max(0, look.Size-unfinishedMost); n = min(64*n, 1<<20) {
+		at := max(0, end-n)
+		buf := make([]byte, end-at)
+		if got, err := f.ReadAt(buf, at); err != nil && got < len(buf) {
 			return // it shrank: the next look
 		}
-		if i := bytes.LastIndexByte(buf[:end-at], '\n'); i >= 0 {
-			at += int64(i) + 1
-			look.UnfinishedBytes = look.Size - at
+		if i := bytes.LastIndexByte(buf, '\n'); i >= 0 {
+			look.UnfinishedBytes = look.Size - at - int64(i) - 1
 			break
 		}
 		look.UnfinishedBytes, end = look.Size-at, at

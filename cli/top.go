@@ -238,9 +238,8 @@ func (t *top) live(interval time.Duration, from query.Cursor) error {
 	defer restore()
 	s := &fullScreen{a: t.a}
 	defer s.leave()
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for {
+		began := time.Now()
 		look, err := t.look()
 		if err == nil {
 			err = s.draw(look)
@@ -248,6 +247,8 @@ func (t *top) live(interval time.Duration, from query.Cursor) error {
 		if err != nil {
 			return t.a.stopped(err)
 		}
+		// Looking at a board of many lanes takes its time: at most a tenth.
+		next := time.NewTimer(max(interval, 10*time.Since(began)))
 		select {
 		case err := <-gone:
 			return t.a.stopped(queryFault(err))
@@ -257,7 +258,8 @@ func (t *top) live(interval time.Duration, from query.Cursor) error {
 				return t.a.stopped(queryFault(err))
 			}
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
+		next.Stop()
 	}
 }
