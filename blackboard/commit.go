@@ -190,7 +190,8 @@ func (k *Kernel) publishLanes(ctx context.Context, cause *journal.Entry, ds []De
 		return dirty, err
 	}
 	if k.config.Settings.Durability == "disk" {
-		k.sync.mark(k.journal.Next(), append(dirty, k.layout.JournalSegment(k.journal.End().Segment))...)
+		// Entries are durable with the bytes that they are about: not the derived ones yet.
+		k.sync.mark(entries[0].Seq, append(dirty, k.layout.JournalSegment(k.journal.End().Segment))...)
 		if err := k.sync.flush(); err != nil {
 			return dirty, err
 		}

@@ -93,6 +93,9 @@ func (k *Kernel) bring() (err error) {
 	}
 	last := k.journal.Last()
 	k.stamps = newStamps(k.opt.Clock, last.Time, last.ElapsedMS)
+	if rec.rewrote { // nothing else syncs that
+		k.durable = 0
+	}
 	k.sync = newSyncer(k.layout, k.disk, k.config.Settings.SyncInterval, k.journal.Next(), k.durable)
 	if err := k.restore(rec); err != nil {
 		return errors.Join(err, k.sync.close(), k.set.Close(), k.journal.Close())

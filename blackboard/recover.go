@@ -32,6 +32,7 @@ type recovery struct {
 
 	suspect map[string]bool     // owned lanes in which somebody else wrote over ours
 	broken  map[segmentKey]bool // segments whose files do not hold what was taken in
+	rewrote bool                // derived bytes were missing and were written again
 	adopted []segmentKey        // rotated segments that the journal does not know
 }
 

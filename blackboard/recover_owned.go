@@ -31,6 +31,7 @@ func (r *recovery) derived(e *journal.Entry, b []byte) error {
 		return nil
 	}
 	k.log.Info("writing derived lines again", "lane", e.Lane, "segment", e.Segment, "from", e.From, "to", e.To)
+	r.rewrote = true
 	return k.rewrite(e, b)
 }
 
