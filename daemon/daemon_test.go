@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,6 +104,29 @@ func TestASecondDaemonIsToldWhoHoldsTheBoard(t *testing.T) {
 	r.end(t)
 	if daemon.Held(l) {
 		t.Error("the board is still held")
+	}
+}
+
+// Who asks a daemon that holds the board and is still on its way up is answered
+// once it is.
+func TestADaemonOnItsWayUpIsWaitedFor(t *testing.T) {
+	l := newLayout(t, filepath.Join(t.TempDir(), "board"))
+	d, err := daemon.New(config(t, l, new(bytes.Buffer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended, answered, asking := make(chan error, 1), make(chan error, 1), make(chan struct{})
+	go func() {
+		close(asking)
+		answered <- daemon.Ask(ctx, l, "GET", "/status", nil)
+		cancel()
+	}()
+	<-asking
+	runtime.Gosched()
+	go func() { ended <- d.Run(ctx) }()
+	if err := errors.Join(<-answered, <-ended); err != nil {
+		t.Error(err)
 	}
 }
 

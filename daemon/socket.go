@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"stigmergy/blackboard"
@@ -153,10 +154,7 @@ func Ask(ctx context.Context, l layout.Layout, method, path string, into any) er
 		return err
 	}
 	defer dir.Close()
-	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", sock)
-	}}
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, l, sock) }}
 	defer tr.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, method, "http://daemon"+path, nil)
 	if err != nil {
@@ -169,6 +167,27 @@ func Ask(ctx context.Context, l layout.Layout, method, path string, into any) er
 	defer resp.Body.Close()
 	return decode(resp.Body, into)
 }
+
+// dial connects to the daemon's door; one that holds the board already and is
+// still on its way up is waited for, for a moment.
+func dial(ctx context.Context, l layout.Layout, sock string) (net.Conn, error) {
+	var d net.Dialer
+	for give := time.Now().Add(comingUp); ; {
+		conn, err := d.DialContext(ctx, "unix", sock)
+		shut := errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+		if !shut || time.Now().After(give) || !Held(l) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// comingUp is how long a daemon may hold the board before it answers.
+const comingUp = 3 * time.Second
 
 func decode(r io.Reader, into any) error {
 	var out struct {
