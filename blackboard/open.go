@@ -40,6 +40,9 @@ func Open(opt Options) (k *Kernel, err error) {
 	if k.id, err = k.layout.ID(); err != nil {
 		return nil, err
 	}
+	if err := k.sameBoard(); err != nil {
+		return nil, err
+	}
 	k.fold.CAS(k.cas.Get)
 	if err := k.configure(); err != nil {
 		return nil, err
@@ -51,6 +54,25 @@ func Open(opt Options) (k *Kernel, err error) {
 		return nil, errors.Join(err, k.pub.close())
 	}
 	return k, nil
+}
+
+// sameBoard refuses a journal that was begun under another id: ids of events and
+// the log's name are made of it, so all that came next would be another board's.
+func (k *Kernel) sameBoard() error {
+	var other error
+	_, err := journal.Scan(k.layout, journal.Cursor{}, func(e *journal.Entry, _ []byte, _ journal.Cursor) error {
+		if e.Kind == journal.Open && e.BoardID != k.id {
+			other = fmt.Errorf("reading the board id %s: expected %s, as the journal begins, found %s: put that back", k.layout.BoardID(), e.BoardID, k.id)
+		}
+		return journal.Stop
+	})
+	if other != nil {
+		return &SettingError{other}
+	}
+	if err != nil {
+		k.log.Debug("the journal's begin cannot be read", "error", err) // recovery says what is to be said
+	}
+	return nil
 }
 
 // configure reads the settings and contracts that are to be in force.
