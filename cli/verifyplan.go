@@ -167,6 +167,7 @@ func (a *app) verifyOne(b truth.Board, e *query.Engine, l layout.Layout, p *trut
 	if err != nil {
 		return err
 	}
+	short := len(out.Findings) > 0 && out.Findings[0].Verdict == blackboard.VerdictTruncated
 	if c.Certified {
 		out.Plans++
 		out.Outputs += c.Outputs
@@ -174,6 +175,9 @@ func (a *app) verifyOne(b truth.Board, e *query.Engine, l layout.Layout, p *trut
 	for _, f := range c.Findings {
 		if f.Verdict == blackboard.VerdictUnsigned && !c.Certified {
 			continue
+		}
+		if short && f.Verdict == blackboard.VerdictTampered && f.Path == "" {
+			f.Verdict = blackboard.VerdictTruncated // its tree lacks what the board lacks
 		}
 		f.Detail = "plan " + c.PlanID + ": " + f.Detail
 		out.Judge(f)
