@@ -73,6 +73,9 @@ func (p *parser) finish(e *Entry) error {
 		return errors.New("seq or time is missing")
 	}
 	if p.seen&sawMarker != 0 {
+		if (e.Kind == Config || e.Kind == State) && len(e.SHA256) != 64 {
+			return errors.New("it names no object of the CAS")
+		}
 		return nil
 	}
 	if p.seen&sawLines == 0 {
