@@ -2,9 +2,12 @@ package blackboard_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"stigmergy/blackboard/journal"
@@ -153,4 +156,27 @@ func TestKilledWhileSaving(t *testing.T) {
 	if exists(half) {
 		t.Error("half a snapshot is still there")
 	}
+}
+
+// TestRotatedSegmentCutShort: a rotated segment that a writer still holds is
+// cut short: the bytes that were taken in and are gone are told.
+func TestRotatedSegmentCutShort(t *testing.T) {
+	b := newBoard(t, nil)
+	b.append("a", strings.Repeat("{\"type\":\"note\"}\n", 9))
+	b.settle()
+	w, err := os.OpenFile(b.layout.Lane("a"), os.O_APPEND|os.O_WRONLY, 0)
+	b.must(err)
+	defer w.Close()
+	_, err = b.k.Rotate(context.Background(), "a")
+	b.must(err)
+	b.k.Sweep()
+	b.must(b.k.Settle(context.Background(), nil))
+	b.must(os.Truncate(b.layout.Segment("a", 1), 34))
+	b.k.Sweep()
+	b.must(b.k.Settle(context.Background(), nil))
+	if got := b.alerts(); !slices.Contains(got, "destroyed") {
+		t.Errorf("alerts: %v", got)
+	}
+	b.must(w.Close())
+	b.settle()
 }

@@ -223,7 +223,8 @@ func (k *Kernel) truncated(ctx context.Context, f *lanes.Finding, t *tail) error
 	k.tails.end(t)
 	k.tails.drop(t)
 	lt := k.set.Track(*f, t.lane, next)
-	if !t.copied {
+	// A rotated segment's own file is no copy: what is cut off it is gone.
+	if !t.copied || t.t.Path == layout.SegmentRel(t.lane, t.segment) {
 		if err := k.destroyed(ctx, t.key(), off); err != nil {
 			return err
 		}

@@ -248,8 +248,3 @@ func (p *places) read(from, to uint64, fn func(seq uint64, line []byte) error) e
 	}
 	return err
 }
-
-// cursorAt is where the newest segment begins.
-func cursorAt(p *places) journal.Cursor {
-	return journal.Cursor{Segment: p.segs[len(p.segs)-1].N}
-}
