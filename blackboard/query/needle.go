@@ -77,12 +77,46 @@ func (n *needle) index(b []byte) int {
 	return bytes.Index(b, n.text)
 }
 
+// twin is from what length on a text is searched in two halves at once: every
+// step waits for the one before it, so that two walks take little longer than one.
+const twin = 4 << 10
+
 func (n *needle) skipExact(b []byte) int {
+	last := len(n.text) - gram // what stands before the run that is hashed
+	if len(b) < twin {
+		return n.walkExact(b, last, len(b)-gram+1)
+	}
+	skip, mid, end := n.skip, len(b)/2, len(b)-gram+1
+	i, j := last, mid
+	for i < mid && j < end {
+		s := skip[binary.LittleEndian.Uint32(b[i:])*0x9E3779B1>>(32-skipBits)]
+		t := skip[binary.LittleEndian.Uint32(b[j:])*0x9E3779B1>>(32-skipBits)]
+		if s == 0 {
+			if bytes.Equal(b[i-last:i+gram], n.text) {
+				return i - last
+			}
+			s = 1
+		}
+		if t == 0 {
+			if bytes.Equal(b[j-last:j+gram], n.text) {
+				break
+			}
+			t = 1
+		}
+		i, j = i+int(s), j+int(t)
+	}
+	if at := n.walkExact(b, i, mid); at >= 0 {
+		return at
+	}
+	return n.walkExact(b, max(i, j), end)
+}
+
+// walkExact looks for needles whose last run begins at i or behind it, and
+// before end.
+func (n *needle) walkExact(b []byte, i, end int) int {
 	last := len(n.text) - gram
-	for i := last; i+gram <= len(b); {
-		g := binary.LittleEndian.Uint32(b[i:])
-		s := n.skip[g*0x9E3779B1>>(32-skipBits)]
-		if s != 0 {
+	for i < end {
+		if s := n.skip[binary.LittleEndian.Uint32(b[i:])*0x9E3779B1>>(32-skipBits)]; s != 0 {
 			i += int(s)
 			continue
 		}
