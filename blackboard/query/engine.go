@@ -80,7 +80,7 @@ func Open(l layout.Layout, opt Options) (*Engine, error) {
 		opt.Daemon = func() bool { return false }
 	}
 	e := &Engine{layout: l, opt: opt, decoder: archive.NewDecoder(), files: newFiles(),
-		sizes: sizes{block: 512 << 10, batch: 4 << 20, piece: 256 << 10, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond, sieve: sieveLeast}}
+		sizes: sizes{block: 512 << 10, batch: 4 << 20, piece: 512 << 10, chunk: 1 << 20, least: 8 << 10, sort: 8 << 20, poll: 250 * time.Millisecond, sieve: sieveLeast}}
 	e.rules = sync.OnceValues(e.loadRules)
 	return e, nil
 }
